@@ -1,0 +1,119 @@
+"""Role-play worlds as checked state machines, run as AutoGen group chats, logged so that nothing is lost.
+
+``sim.load`` reads a world, ``sim.run`` runs one, ``sim.open`` opens a run's log, and ``sim.group_chat`` gives the
+initiator and the manager of a run to plain AutoGen code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sim.models.model import Model
+    from sim.record.log import RunLog
+    from sim.stage.run import Run
+    from sim.world.world import World
+
+__all__ = ["group_chat", "load", "open", "run"]
+
+# Imports stand inside the functions: AutoGen and the expression language take most of a second to import,
+# and `sim --help`, `sim replay` and `sim cost` need neither.
+
+
+def load(world: str | Path, *, variant: str | None = None) -> World:
+    """Load and check a world, by name, folder or file; raises ``sim.errors.DefinitionError`` with all problems."""
+    from sim.world.library import load as load_world  # noqa: PLC0415
+
+    return load_world(world, variant=variant)
+
+
+def run(
+    world: str | Path | World,
+    *,
+    seed: int = 0,
+    language: str | None = None,
+    variant: str | None = None,
+    facts: Mapping[str, object] | None = None,
+    models: Model | Mapping[str, Model] | None = None,
+    out: str | Path | None = None,
+) -> RunLog:
+    """Run a world to its end in an AutoGen group chat and give the log.
+
+    Args:
+        world: a world, or its name, folder or file.
+        seed: what all random choices follow from.
+        language: one of the world's; its first where none is given.
+        variant: the variant of the world to load.
+        facts: facts to start with, by name.
+        models: who answers, for all roles or by role (``"*"`` for the others); scripted where none is given.
+        out: where the log goes; the first free name in ``runs/`` where not given.
+
+    Raises:
+        sim.errors.DefinitionError: if the world or an option cannot be used.
+        sim.errors.ModelError: if a model failed; the log keeps all turns before.
+    """
+    from sim.record.log import LogWriter, RunLog, free_path  # noqa: PLC0415
+    from sim.stage.group_chat import play  # noqa: PLC0415
+
+    loaded = _loaded(world, variant)
+    path = Path(out) if out is not None else free_path(Path("runs"), loaded.name, seed)
+    prepared = _prepare(loaded, seed, language, facts, models)
+    with LogWriter(path) as log:
+        play(prepared(log))
+    return RunLog.open(path)
+
+
+def open(run: str | Path | None = None) -> RunLog:  # noqa: A001 - it is `sim.open`, as it reads
+    """Open a run's log by path or id, or the latest in ``runs/``; raises ``sim.errors.RunLogError``."""
+    from sim.record.log import RunLog, find_run  # noqa: PLC0415
+
+    return RunLog.open(find_run(None if run is None else str(run)))
+
+
+def group_chat(
+    world: str | Path | World,
+    *,
+    seed: int = 0,
+    language: str | None = None,
+    variant: str | None = None,
+    facts: Mapping[str, object] | None = None,
+    models: Model | Mapping[str, Model] | None = None,
+    out: str | Path | None = None,
+) -> tuple[Any, Any]:
+    """The ``(initiator, manager)`` of a run, for ``initiator.initiate_chat(manager, message=…)``.
+
+    The message opens the scene in place of the world's own opening. The turns are those of :func:`run` with the
+    same arguments; the log goes to ``out`` if it is given.
+    """
+    from sim.record.log import LogWriter  # noqa: PLC0415
+    from sim.stage.group_chat import group_chat as make  # noqa: PLC0415
+
+    loaded = _loaded(world, variant)
+    log = LogWriter(Path(out) if out is not None else None)
+    return make(_prepare(loaded, seed, language, facts, models)(log))
+
+
+def _loaded(world: str | Path | World, variant: str | None) -> World:
+    return load(world, variant=variant) if isinstance(world, str | Path) else world
+
+
+def _prepare(
+    world: World,
+    seed: int,
+    language: str | None,
+    facts: Mapping[str, object] | None,
+    models: Model | Mapping[str, Model] | None,
+) -> Any:
+    from sim.models.scripted import Scripted  # noqa: PLC0415
+    from sim.stage.run import Run, settings_for  # noqa: PLC0415
+
+    settings = settings_for(world, seed=seed, language=language, facts=facts)
+    given = models if isinstance(models, Mapping) else {"*": models or Scripted()}
+    cast = {role: given.get(role) or given.get("*") or Scripted() for role in world.roles}
+
+    def prepare(log: Any) -> Run:
+        return Run(world, settings, cast, log)
+
+    return prepare

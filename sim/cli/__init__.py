@@ -1,0 +1,40 @@
+"""The command line: a thin layer over the library, and the one place where errors become messages."""
+
+from __future__ import annotations
+
+import sys
+
+from sim.cli.app import app
+from sim.cli import authoring, reading, running  # noqa: F401 - they add their commands to the app
+from sim.errors import ModelError, SimError
+
+
+def main() -> None:
+    """Run the command line; errors end it with a message and an exit code.
+
+    0 done, 1 the answer is no, 2 bad input or usage, 3 a model failed, 130 interrupted.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    try:
+        app()
+    except ModelError as error:
+        _tell(error)
+        sys.exit(3)
+    except SimError as error:
+        _tell(error)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; what was logged stays\n")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+
+
+def _tell(error: SimError) -> None:
+    from sim.world.world import CONTROL  # noqa: PLC0415 - not needed unless something went wrong
+
+    lines = [CONTROL.sub("", line) for line in str(error).splitlines()]
+    sys.stderr.write("".join(f"{'' if i else 'sim: '}{line}\n" for i, line in enumerate(lines)))

@@ -1,0 +1,46 @@
+"""The Typer application and what all commands share."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from sim.errors import DefinitionError
+
+app = typer.Typer(
+    name="sim",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Run role-play worlds, replay their transcripts, and write new ones.\n\n"
+    "Example: sim run hospital_visit --seed 7 --lang zh",
+)
+
+WorldName = Annotated[str, typer.Argument(help="A world's name, its folder, or its world.yaml.", metavar="WORLD")]
+RunName = Annotated[
+    str | None, typer.Argument(help="A run's id or log file; the latest in runs/ if left out.", metavar="RUN")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def pairs(options: list[str]) -> dict[str, str]:
+    """Read ``name=value`` options.
+
+    Raises:
+        DefinitionError: for one without an equals sign.
+    """
+    result: dict[str, str] = {}
+    for option in options:
+        name, equals, value = option.partition("=")
+        if not equals or not name.strip():
+            raise DefinitionError(f"'--set {option}' needs the form name=value")
+        result[name.strip()] = value.strip()
+    return result

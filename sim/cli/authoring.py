@@ -1,0 +1,149 @@
+"""Commands for worlds and personas: ``worlds``, ``personas``, ``check`` and ``graph``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sim.cli.app import Json, WorldName, app, print_json
+from sim.errors import DefinitionError, did_you_mean
+
+
+@app.command(name="worlds")
+def list_all_worlds(as_json: Json = False) -> None:
+    """List the worlds: yours in ./worlds, then those that come with the package. Example: sim worlds."""
+    from sim.cli.show import console, table  # noqa: PLC0415
+    from sim.world.library import list_worlds, variants_of  # noqa: PLC0415
+    from sim.world.source import read_yaml  # noqa: PLC0415
+
+    rows: list[dict[str, Any]] = []
+    for name, path in list_worlds().items():
+        value = read_yaml(path).value
+        world = value if isinstance(value, dict) else {}
+        rows.append(
+            {
+                "world": name,
+                "title": world.get("title"),
+                "languages": world.get("languages") or ["en"],
+                "variants": list(variants_of(path)),
+                "path": str(path),
+            }
+        )
+    if as_json:
+        print_json(rows)
+        return
+    columns = ("world", "title", "languages", "variants")
+    cells = [
+        [
+            r["world"],
+            " / ".join(r["title"].values()) if isinstance(r["title"], dict) else r["title"] or "-",
+            " ".join(map(str, r["languages"])),
+            " ".join(r["variants"]) or "-",
+        ]
+        for r in rows
+    ]
+    console().print(table(None, columns, cells))
+
+
+@app.command(name="personas")
+def list_all_personas(as_json: Json = False) -> None:
+    """List the personas: yours in ./personas, then those that come with the package. Example: sim personas."""
+    from sim.cli.show import console, table  # noqa: PLC0415
+    from sim.world.library import list_personas  # noqa: PLC0415
+    from sim.world.source import read_yaml  # noqa: PLC0415
+
+    rows: list[dict[str, Any]] = []
+    for name, path in list_personas().items():
+        value = read_yaml(path).value
+        persona = value if isinstance(value, dict) else {}
+        keys = ("name", "age", "sex", "background")
+        rows.append({"persona": name, **{k: persona.get(k) for k in keys}, "path": str(path)})
+    if as_json:
+        print_json(rows)
+        return
+
+    def words(text: Any) -> str:
+        return " / ".join(map(str, text.values())) if isinstance(text, dict) else str(text or "-")
+
+    cells = [[r["persona"], words(r["name"]), r["age"] or "-", r["sex"] or "-"] for r in rows]
+    console().print(table(None, ("persona", "name", "age", "sex"), cells))
+
+
+@app.command()
+def check(world: WorldName, as_json: Json = False) -> None:
+    """Check a world and its variants: every problem with file, line and column. Exits 1 if there is any.
+
+    Example: sim check ./worlds/my_world
+    """
+    from sim.world.library import check as check_world  # noqa: PLC0415
+    from sim.world.library import variants_of  # noqa: PLC0415
+
+    problems, loaded = check_world(world)
+    reachable = _reachable(loaded) if loaded is not None else []
+    if as_json:
+        states = sorted(loaded.states) if loaded is not None else []
+        rows = [asdict(p) for p in problems]
+        print_json({"ok": not problems, "problems": rows, "states": states, "reachable": reachable})
+    elif loaded is None:
+        for problem in problems:
+            typer.echo(str(problem))
+        typer.echo(f"{len(problems)} problem{'s' if len(problems) != 1 else ''}")
+    else:
+        variants = variants_of(world)
+        also = f", and its variants {', '.join(variants)}" if variants else ""
+        typer.echo(f"{loaded.name}: no problem{also}")
+    raise typer.Exit(1 if problems else 0)
+
+
+def _reachable(world: Any) -> list[str]:
+    """The states and ends that arrows lead to from the start, whatever their guards."""
+    import networkx as nx  # noqa: PLC0415 - half a second to import
+
+    from sim.read.graph import machine  # noqa: PLC0415
+
+    graph = machine(world, world.spec.languages[0])
+    return sorted({world.spec.start} | nx.descendants(graph, world.spec.start))
+
+
+class Picture(str, Enum):
+    """How the machine is drawn."""
+
+    mmd = "mmd"
+    svg = "svg"
+    dot = "dot"
+
+
+@app.command()
+def graph(
+    world: WorldName,
+    to: Annotated[Picture | None, typer.Option(help="The format; else the ending of -o, else mmd.")] = None,
+    lang: Annotated[str | None, typer.Option(help="The language of the labels.")] = None,
+    variant: Annotated[str | None, typer.Option(help="A variant of the world.")] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="A file; the terminal if left out.")] = None,
+) -> None:
+    """Draw the state machine. Example: sim graph hospital_visit -o visit.svg."""
+    from sim.read.graph import to_dot, to_mermaid, to_svg  # noqa: PLC0415
+    from sim.world.library import load  # noqa: PLC0415
+
+    loaded = load(world, variant=variant)
+    language = lang or loaded.spec.languages[0]
+    if not loaded.is_language(language):
+        raise DefinitionError(f"'{loaded.name}' does not speak '{language}'{did_you_mean(language, loaded.spec.languages)}")
+    ending = out.suffix.removeprefix(".").lower() if out is not None else "mmd"
+    kind = to.value if to is not None else ending
+    makers = {"mmd": to_mermaid, "svg": to_svg, "dot": to_dot}
+    if kind not in makers:
+        raise DefinitionError(f"cannot draw '.{kind}'{did_you_mean(kind, makers)}")
+    text = makers[kind](loaded, language)
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise DefinitionError(f"cannot write {out}: {error.strerror}") from None
+    typer.echo(str(out))

@@ -1,0 +1,290 @@
+"""Commands that read logs: ``replay``, ``show``, ``cost``, ``runs`` and ``export``."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sim.cli.app import Json, RunName, app, print_json
+from sim.errors import RunLogError
+
+
+@app.command()
+def replay(
+    run: RunName = None,
+    speed: Annotated[
+        float | None, typer.Option(min=0.001, help="Simulated minutes to a second; no waiting if left out.")
+    ] = None,
+    at: Annotated[int | None, typer.Option(min=1, metavar="TURN", help="Begin at this turn.")] = None,
+    as_role: Annotated[
+        str | None, typer.Option("--as", metavar="ROLE", help="Show only what this role heard and did.")
+    ] = None,
+) -> None:
+    """Play a run's transcript. Example: sim replay --as cashier --speed 2."""
+    from sim.cli.show import Screen  # noqa: PLC0415
+    from sim.read.transcript import Transcript  # noqa: PLC0415
+    from sim.record.log import RunLog, find_run  # noqa: PLC0415
+
+    log = RunLog.open(find_run(run))
+    transcript = Transcript(log.header, as_role)
+    records = log.records
+    if at is not None:
+        starts = [i for i, r in enumerate(records) if r.type == "turn" and r.turn == at]
+        if not starts:
+            turns = sum(r.type == "turn" for r in records)
+            raise RunLogError(f"{log.name} has no turn {at}; it has {turns}")
+        records = records[starts[0] :]
+    screen = Screen(log.header.models, speed)
+    for entry in transcript.entries(records):
+        screen.show(entry)
+    if not log.is_complete:
+        typer.echo("\nthe log ends here; the run did not come to its end", err=True)
+
+
+@app.command()
+def show(
+    run: RunName = None,
+    turn: Annotated[int | None, typer.Option(min=1, help="The turn to show.")] = None,
+    prompt: Annotated[bool, typer.Option("--prompt", help="Show the exact prompt of the turn.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show a run, or one turn of it: state, facts, what was said, and the exact prompt.
+
+    Example: sim show --turn 4 --prompt
+    """
+    from sim.record.log import RunLog, find_run  # noqa: PLC0415
+
+    log = RunLog.open(find_run(run))
+    if turn is None:
+        _show_run(log, as_json)
+    else:
+        _show_turn(log, turn, with_prompt=prompt or as_json, as_json=as_json)
+
+
+def _show_run(log: Any, as_json: bool) -> None:
+    header = log.header
+    summary = {
+        "run": log.name,
+        "world": header.world,
+        "variant": header.variant,
+        "seed": header.seed,
+        "language": header.language,
+        "models": {role: model.get("name") for role, model in header.models.items()},
+        "facts": header.facts,
+        "outcomes": [r.outcome for r in log.records if r.type == "episode_ended"],
+        "turns": sum(r.type == "turn" for r in log.records),
+        "refusals": sum(r.type == "refusal" for r in log.records),
+        "warnings": [r.message for r in log.records if r.type == "warning"],
+        "complete": log.is_complete,
+        "trace": log.trace,
+    }
+    if as_json:
+        print_json(summary)
+        return
+    for key, value in summary.items():
+        typer.echo(f"{key:10} {value if value not in (None, [], {}) else '-'}")
+
+
+def _show_turn(log: Any, turn: int, *, with_prompt: bool, as_json: bool) -> None:
+    from sim.read.fold import before_turn  # noqa: PLC0415
+    from sim.world.kinds import to_json  # noqa: PLC0415
+
+    situation, said = before_turn(log, turn)
+    record = next(r for r in log.records if r.type == "turn" and r.turn == turn)
+    calls = [r for r in log.records if r.type == "call" and r.turn == turn]
+    refused = [r for r in log.records if r.type == "refusal" and r.turn == turn]
+    facts = {name: to_json(value) for name, value in situation.facts.items()}
+    messages: list[dict[str, str]] = []
+    if with_prompt:
+        from sim.engine.prompt import build  # noqa: PLC0415 - needs the world's expressions
+        from sim.world.library import revive  # noqa: PLC0415
+
+        world = revive(log.header.resolved, log.header.variant)
+        messages = list(build(world, situation, said, record.speaker, log.header.language).messages)
+    if as_json:
+        print_json(
+            {
+                "turn": turn,
+                "state": record.state,
+                "facts": facts,
+                "prompt": messages,
+                "speaker": record.speaker,
+                "heard_by": record.heard_by,
+                "text": record.text,
+                "acts": [a.model_dump() for a in record.acts],
+                "changed": record.changed,
+                "calls": [c.model_dump(mode="json", exclude={"hash", "seq", "type"}) for c in calls],
+            }
+        )
+        return
+    _print_turn(record, facts, calls, refused, messages)
+
+
+def _print_turn(record: Any, facts: Any, calls: Any, refused: Any, messages: Any) -> None:
+    from sim.world.world import CONTROL  # noqa: PLC0415
+
+    def line(key: str, value: object) -> None:
+        typer.echo(f"{key:9} {CONTROL.sub('', str(value))}")
+
+    line("turn", f"{record.turn}, {record.minutes:g} simulated minutes, ended at minute {record.time:g}")
+    line("state", record.state)
+    line("facts", ", ".join(f"{k}={v}" for k, v in facts.items()))
+    line("speaker", f"{record.speaker}, heard by {', '.join(record.heard_by)}")
+    line("text", record.text)
+    for act in record.acts:
+        line("act", f"{act.action} {act.fields or ''}")
+    if record.changed:
+        line("changed", ", ".join(f"{k}={v}" for k, v in record.changed.items()))
+    for call in calls:
+        usage = call.usage
+        counted = ", estimated" if usage.is_estimated else ""
+        price = "unknown" if call.cost is None else f"{call.cost} {call.currency}"
+        line("call", f"{call.purpose} to {call.model}: {usage.prompt}+{usage.completion} tokens{counted}, cost {price}")
+        line("answer", call.answer)
+    for refusal in refused:
+        line("refused", "; ".join(refusal.reasons))
+    for message in messages:
+        typer.echo(f"\n[{message['role']}]\n" + "\n".join(CONTROL.sub("", m) for m in message["content"].split("\n")))
+
+
+class By(str, Enum):
+    """What the ledger's rows have in common."""
+
+    role = "role"
+    state = "state"
+    model = "model"
+    episode = "episode"
+    purpose = "purpose"
+    run = "run"
+
+
+@app.command()
+def cost(
+    runs: Annotated[
+        list[str] | None, typer.Argument(help="Run ids or log files; the latest if left out.", metavar="RUN…")
+    ] = None,
+    by: Annotated[By, typer.Option(help="What a row adds up.")] = By.role,
+    price_as: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="What the same tokens would cost at this model's price.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show where the tokens and the money went. Example: sim cost --by state --price-as gpt-4."""
+    from sim.cli.show import amount, console, table  # noqa: PLC0415
+    from sim.read.ledger import ledger  # noqa: PLC0415
+    from sim.record.log import RunLog, find_run  # noqa: PLC0415
+
+    names: list[str | None] = list(runs or [None])
+    book = ledger([RunLog.open(find_run(name)) for name in names], by.value, price_as)
+    rows = [*book.rows, book.total]
+    if as_json:
+        print_json(
+            {
+                "total_tokens": book.total.total,
+                "total_cost": None if book.total.unpriced else float(book.total.cost),
+                "currency": book.currency,
+                "session_id": ",".join(book.runs),
+                "price_as": price_as,
+                "rows": [_row(r) for r in book.rows],
+            }
+        )
+        return
+    columns = (by.value, "calls", "prompt", "completion", "total", "cost")
+    cells = [
+        (
+            r.key,
+            r.calls,
+            f"{r.prompt:,}",
+            f"{r.completion:,}",
+            f"{'~' if r.estimated else ''}{r.total:,}",
+            amount(None if r.unpriced else r.cost, book.currency),
+        )
+        for r in rows
+    ]
+    console().print(table(None, columns, cells, right=1))
+    if book.total.estimated:
+        typer.echo("~ counted here with an offline tokenizer, not by the provider")
+    if price_as:
+        typer.echo(f"cost: what these tokens would cost as {price_as}")
+
+
+def _row(row: Any) -> dict[str, Any]:
+    return {
+        "key": row.key,
+        "calls": row.calls,
+        "prompt": row.prompt,
+        "completion": row.completion,
+        "cached": row.cached,
+        "total": row.total,
+        "cost": None if row.unpriced else float(row.cost),
+        "estimated_calls": row.estimated,
+        "unpriced_calls": row.unpriced,
+    }
+
+
+@app.command(name="runs")
+def list_runs(
+    folder: Annotated[Path, typer.Argument(help="Where the logs are.")] = Path("runs"), as_json: Json = False
+) -> None:
+    """List the runs in a folder, oldest first. Example: sim runs."""
+    from sim.cli.show import console, table  # noqa: PLC0415
+    from sim.record.log import RunLog  # noqa: PLC0415
+
+    rows: list[dict[str, Any]] = []
+    for path in sorted(folder.glob("*.jsonl"), key=lambda p: (p.stat().st_mtime_ns, p.name)):
+        try:
+            log = RunLog.open(path)
+        except RunLogError as error:
+            rows.append({"run": path.name.removesuffix(".jsonl"), "world": None, "outcome": f"unreadable: {error}"})
+            continue
+        ends = [r.outcome for r in log.records if r.type == "episode_ended"]
+        rows.append(
+            {
+                "run": log.name,
+                "world": log.header.world,
+                "seed": log.header.seed,
+                "language": log.header.language,
+                "outcome": ", ".join(ends) if log.is_complete else "not ended",
+                "turns": sum(r.type == "turn" for r in log.records),
+            }
+        )
+    if as_json:
+        print_json(rows)
+        return
+    if not rows:
+        typer.echo(f"no runs in {folder}/; 'sim run WORLD' makes one")
+        return
+    columns = ("run", "world", "seed", "language", "outcome", "turns")
+    console().print(table(None, columns, [[r.get(c, "-") for c in columns] for r in rows]))
+
+
+class Format(str, Enum):
+    """What a run can be exported to."""
+
+    md = "md"
+    csv = "csv"
+
+
+@app.command()
+def export(
+    run: RunName = None,
+    to: Annotated[Format, typer.Option(help="Markdown for people, CSV for tables.")] = Format.md,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="A file; the terminal if left out.")] = None,
+) -> None:
+    """Export a run. Example: sim export --to csv -o visit.csv."""
+    from sim.read.export import to_csv, to_markdown  # noqa: PLC0415
+    from sim.record.log import RunLog, find_run  # noqa: PLC0415
+
+    log = RunLog.open(find_run(run))
+    text = to_markdown(log) if to is Format.md else to_csv(log)
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise RunLogError(f"cannot write {out}: {error.strerror}") from None
+    typer.echo(str(out))

@@ -1,0 +1,136 @@
+"""Commands that play: ``run`` and ``verify``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sim.cli.app import Json, RunName, WorldName, app, pairs, print_json
+from sim.errors import ModelError
+
+
+@app.command()
+def run(
+    world: WorldName,
+    seed: Annotated[int, typer.Option(help="What all random choices follow from.")] = 0,
+    lang: Annotated[str | None, typer.Option(help="One of the world's languages, such as zh.")] = None,
+    variant: Annotated[str | None, typer.Option(help="A variant of the world.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="FACT=VALUE", help="Start with this fact. Repeatable.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="'scripted', or a model's name at its endpoint.")] = "scripted",
+    base_url: Annotated[str | None, typer.Option(help="An OpenAI-compatible URL, as http://127.0.0.1:8080/v1.")] = None,
+    key_env: Annotated[
+        str, typer.Option(metavar="NAME", help="The environment variable that holds the key.")
+    ] = "OPENAI_API_KEY",
+    temperature: Annotated[float | None, typer.Option(min=0, max=2, help="Sampling temperature of the model.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the log goes; runs/ID.jsonl if left out.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run a world and stream its transcript.
+
+    Example: sim run hospital_visit --seed 7 --lang zh --variant triage
+    """
+    from sim.cli.show import Screen  # noqa: PLC0415 - heavy; `sim --help` needs none of it
+    from sim.models.scripted import Scripted  # noqa: PLC0415
+    from sim.read.transcript import Transcript  # noqa: PLC0415
+    from sim.record.log import LogWriter, RunLog, free_path  # noqa: PLC0415
+    from sim.record.records import READER, Header  # noqa: PLC0415
+    from sim.stage import group_chat  # noqa: PLC0415
+    from sim.stage.run import Run, parse_facts, settings_for  # noqa: PLC0415
+    from sim.world.library import load  # noqa: PLC0415
+
+    loaded = load(world, variant=variant)
+    facts = parse_facts(loaded, pairs(set_ or []))
+    settings = settings_for(loaded, seed=seed, language=lang, facts=facts)
+    if model == "scripted" and base_url is None:
+        answerer: Any = Scripted()
+    else:
+        answerer = group_chat.Endpoint(model, base_url=base_url, key_name=key_env, temperature=temperature)
+    screen = Screen(loaded.roles)
+    transcript: list[Transcript] = []
+
+    def listen(record: dict[str, Any]) -> None:
+        if as_json:
+            return
+        parsed = READER.validate_python(record)
+        if isinstance(parsed, Header):
+            transcript.append(Transcript(parsed))
+        for entry in transcript[0].of(parsed):
+            screen.show(entry)
+
+    path = out or free_path(Path("runs"), loaded.name, seed)
+    with LogWriter(path) as log:
+        try:
+            group_chat.play(Run(loaded, settings, dict.fromkeys(loaded.roles, answerer), log, listen))
+        except (ModelError, KeyboardInterrupt) as error:
+            typer.echo(f"stopped; the log keeps everything before: {path}", err=True)
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            raise ModelError(str(error)) from None
+    _report(RunLog.open(path), as_json)
+
+
+def _report(log: Any, as_json: bool) -> None:
+    from sim.cli.show import amount  # noqa: PLC0415
+    from sim.read.ledger import ledger  # noqa: PLC0415
+    from sim.record.records import EpisodeEnded, RunEnded  # noqa: PLC0415
+
+    total = ledger([log]).total
+    ends = [r for r in log.records if isinstance(r, EpisodeEnded)]
+    last = log.records[-1]
+    turns, minutes = (last.turns, last.time) if isinstance(last, RunEnded) else (0, 0.0)
+    cost = None if total.unpriced else total.cost
+    if as_json:
+        print_json(
+            {
+                "run": log.name,
+                "world": log.header.world,
+                "seed": log.header.seed,
+                "outcome": ends[0].outcome if ends else None,
+                "episodes": len(ends),
+                "turns": turns,
+                "sim_minutes": minutes,
+                "tokens": {
+                    "prompt": total.prompt,
+                    "completion": total.completion,
+                    "total": total.total,
+                    "estimated": bool(total.estimated),
+                },
+                "cost": {"amount": None if cost is None else float(cost), "currency": "USD"},
+                "trace": log.trace,
+                "log": str(log.path),
+            }
+        )
+    else:
+        about = " (estimated)" if total.estimated else ""
+        typer.echo(
+            f"{turns} turns · {minutes:g} simulated minutes · {total.total:,} tokens{about} · "
+            f"{amount(cost, 'USD')} · {log.path}"
+        )
+    if any(end.breach for end in ends):
+        raise typer.Exit(1)
+
+
+@app.command()
+def verify(run: RunName = None, as_json: Json = False) -> None:
+    """Check a log's hashes, and play the run again on its recorded answers.
+
+    Exits 1 and names the first record that differs. Example: sim verify hospital_visit-s7-1
+    """
+    from sim.read.verify import verify as check_log  # noqa: PLC0415
+    from sim.record.log import RunLog, find_run  # noqa: PLC0415
+
+    verdict = check_log(RunLog.open(find_run(run)))
+    if as_json:
+        answer: dict[str, Any] = {"ok": verdict.ok, "turns": verdict.turns, "trace": verdict.trace}
+        if not verdict.ok:
+            answer["difference"] = {"record": verdict.record, "reason": verdict.reason}
+        print_json(answer)
+    elif verdict.ok:
+        typer.echo(f"verified: {verdict.turns} turns, trace {verdict.trace}")
+    else:
+        typer.echo(f"not verified: {verdict.reason}")
+    raise typer.Exit(0 if verdict.ok else 1)

@@ -1,0 +1,1 @@
+"""The engine: a pure state machine, what a turn is made of, and the run that drives it."""

@@ -1,0 +1,79 @@
+"""The errors that the package raises, and how a near miss is suggested.
+
+    SimError
+    ├── DefinitionError     the author's fault: a world, persona or option that cannot be used
+    ├── ModelError          a model could not be reached or gave no usable answer
+    ├── MismatchError       a recorded answer does not fit what is asked now
+    └── RunLogError         a log that cannot be read, or was changed
+
+Only the command line catches ``SimError``; it prints the message and exits 2 (3 for ``ModelError``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rapidfuzz import fuzz, process
+
+
+class SimError(Exception):
+    """Whatever a person can put right; the message says what, where and how."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong in a file, with the place and a stable code."""
+
+    file: str
+    line: int
+    column: int
+    code: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.message}"
+
+
+class DefinitionError(SimError):
+    """A world, a persona or an option cannot be used; holds every problem found."""
+
+    def __init__(self, message: str, problems: tuple[Problem, ...] = ()) -> None:
+        super().__init__(message)
+        self.problems = problems
+
+    @classmethod
+    def of(cls, problems: Iterable[Problem]) -> DefinitionError:
+        """Make one error of many problems, a line each, in the order of the files."""
+        ordered = tuple(sorted(set(problems), key=lambda p: (p.file, p.line, p.column, p.message)))
+        return cls("\n".join(str(p) for p in ordered), ordered)
+
+
+class ModelError(SimError):
+    """A model could not be reached, or answered with something that is no answer."""
+
+
+class MismatchError(SimError):
+    """A recorded answer was asked for with another prompt, or there is none."""
+
+
+class RunLogError(SimError):
+    """A run log that cannot be read, or that is not what was written.
+
+    ``record`` is the sequence number of the first record that is wrong, if one can be named.
+    """
+
+    def __init__(self, message: str, record: int | None = None) -> None:
+        super().__init__(message)
+        self.record = record
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Say which known name was probably meant, and which there are: ``; did you mean 'doctor'? known: …``."""
+    names = sorted({str(k) for k in known})
+    if not names:
+        return ""
+    match = process.extractOne(str(name), names, scorer=fuzz.ratio, score_cutoff=60)
+    hint = f"; did you mean '{match[0]}'?" if match else ""
+    shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
+    return f"{hint} known: {shown}" if hint else f"; known: {shown}"

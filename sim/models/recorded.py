@@ -1,0 +1,37 @@
+"""The recorded model: answers from a log, matched by position and by the hash of the prompt. Fails closed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from sim.errors import MismatchError
+from sim.models.model import Reply, Request
+from sim.record.records import AnyRecord, Call
+
+
+class Recorded:
+    """Answers as a log has them; never asks anyone else."""
+
+    def __init__(self, records: Iterable[AnyRecord], name: str, description: Mapping[str, Any]) -> None:
+        self.name = name
+        self.description = description
+        self._calls = {(c.episode, c.turn, c.attempt): c for c in records if isinstance(c, Call)}
+
+    def answer(self, request: Request) -> Reply:
+        """The recorded answer.
+
+        Raises:
+            MismatchError: if there is none here, or its prompt was another one.
+        """
+        situation = request.situation
+        at = (situation.episode, situation.turn + 1, request.attempt)
+        call = self._calls.get(at)
+        where = f"turn {at[1]}" + (f", repair {at[2]}" if at[2] else "")
+        if call is None:
+            raise MismatchError(f"{where}: the log has no answer here")
+        if call.prompt != request.prompt.digest:
+            raise MismatchError(f"record {call.seq}: {where}: the prompt of {request.role} is not the recorded one")
+        cost = None if call.cost is None else Decimal(call.cost)
+        return Reply(call.answer, call.usage, cost, call.currency)

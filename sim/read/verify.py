@@ -1,0 +1,125 @@
+"""Verification: the chain of hashes, and the run played again on its recorded answers, record for record."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sim.errors import DefinitionError, MismatchError, RunLogError
+from sim.models.recorded import Recorded
+from sim.record.log import RunLog
+from sim.stage.run import Run, Settings
+from sim.read.fold import values
+from sim.world.library import revive
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a log is what its world gives for its recorded answers; if not, where and why."""
+
+    ok: bool
+    turns: int
+    trace: str
+    record: int | None = None
+    reason: str = ""
+
+
+class _Difference(Exception):
+    def __init__(self, record: int, reason: str) -> None:
+        super().__init__(reason)
+        self.record = record
+
+
+class _Comparison:
+    """Stands in for a log that is written: each record must be the one that the log has in its place."""
+
+    def __init__(self, log: RunLog) -> None:
+        self.path: Path | None = None
+        self._log = log
+        self._next = 0
+
+    def append(self, kind: str, fields: Mapping[str, Any], measured: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        index = self._next
+        if index >= len(self._log.records):
+            raise _Difference(index, f"record {index}: missing; here belongs '{kind}'")
+        record = {"seq": index, "type": kind, **fields}
+        body = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")[:-1]
+        if body != self._log.line(index):
+            raise _Difference(index, _explain(index, record, json.loads(self._log.line(index) + b"}")))
+        self._next += 1
+        return record
+
+    @property
+    def is_used_up(self) -> bool:
+        return self._next == len(self._log.records)
+
+
+def _explain(index: int, wanted: dict[str, Any], found: dict[str, Any]) -> str:
+    if wanted["type"] != found["type"]:
+        return f"record {index}: is '{found['type']}', but here belongs '{wanted['type']}'"
+    for key in [*wanted, *(k for k in found if k not in wanted)]:
+        if wanted.get(key) != found.get(key):
+            ours, theirs = (json.dumps(r.get(key), ensure_ascii=False)[:120] for r in (wanted, found))
+            return f"record {index} ({wanted['type']}): '{key}' is {theirs}, but the world gives {ours}"
+    return f"record {index} ({wanted['type']}): is written otherwise than it would be"
+
+
+def verify(log: RunLog) -> Verdict:
+    """Check that no record was changed, and that the run gives the same records when played again.
+
+    The world is the one in the log, the answers are the recorded ones; nothing is called. A log without an end
+    (an interrupted run, or one that was cut) is not whole, and the verdict says so.
+    """
+    turns = sum(record.type == "turn" for record in log.records)
+
+    def no(record: int | None, reason: str) -> Verdict:
+        return Verdict(False, turns, log.trace, record, reason)
+
+    try:
+        log.check_chain()
+        run = _again(log)
+    except RunLogError as error:
+        return no(error.record, str(error))
+    except DefinitionError as error:
+        return no(0, f"record 0: its world cannot be used: {error}")
+    try:
+        run.play()
+    except _Difference as difference:
+        if difference.record >= len(log.records):
+            return no(difference.record, _cut(log))
+        return no(difference.record, str(difference))
+    except MismatchError as error:
+        if not log.is_complete:
+            return no(len(log.records), _cut(log))
+        return no(None, str(error))
+    comparison = run.log
+    if isinstance(comparison, _Comparison) and not comparison.is_used_up:
+        return no(comparison._next, f"record {comparison._next}: does not belong here; the run had ended")
+    return Verdict(True, turns, log.trace)
+
+
+def _cut(log: RunLog) -> str:
+    last = len(log.records) - 1
+    torn = ", and its last line is torn" if log.is_torn else ""
+    return f"record {last + 1}: missing; the run was interrupted or the log was cut{torn}; what is there verifies"
+
+
+def _again(log: RunLog) -> Run:
+    header = log.header
+    world = revive(header.resolved, header.variant)
+    if world.digest != header.digest:
+        raise RunLogError("record 0: the world is not the one that its digest names", 0)
+    if set(header.models) != set(world.roles):
+        raise RunLogError("record 0: the models are not those of the world's roles", 0)
+    unknown = set(header.facts) - set(world.facts)
+    if unknown or not world.is_language(header.language):
+        raise RunLogError("record 0: its facts or its language are not the world's", 0)
+    models = {
+        role: Recorded(log.records, str(description.get("name", "")), description)
+        for role, description in header.models.items()
+    }
+    settings = Settings(header.seed, header.language, header.opening, values(header.facts))
+    return Run(world, settings, models, _Comparison(log))

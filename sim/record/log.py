@@ -1,0 +1,236 @@
+"""Writing and reading run logs.
+
+A line is ``{…deterministic fields…,"hash":"…","measured":{…}}``. The hash is the SHA-256 of the previous line's hash
+and the bytes before it, so that an edited, cut, repeated or swapped record is found where it happened. The hash
+of the last record is the run's trace.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from pydantic import ValidationError
+
+from sim.errors import RunLogError
+from sim.record.records import FORMAT, READER, AnyRecord, Header
+
+MAX_LINE = 16_000_000
+_TAIL = re.compile(rb'^(\{.*),"hash":"([0-9a-f]{64})"(?:,"measured":\{.*\})?\}$', re.DOTALL)
+
+
+class LogWriter:
+    """Appends records to a log; each is flushed before anything else happens.
+
+    With no path the records go nowhere, and only the trace is kept.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.trace = ""
+        self.seq = 0
+        self._file: IO[bytes] | None = None
+        if path is not None:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = path.open("xb")
+            except FileExistsError:
+                raise RunLogError(f"{path} is there already; a log is never overwritten") from None
+            except OSError as error:
+                raise RunLogError(f"cannot write {path}: {error.strerror}") from None
+
+    def append(self, kind: str, fields: Mapping[str, Any], measured: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Write one record and return it.
+
+        Raises:
+            RunLogError: if it cannot be written; what was written before stays.
+        """
+        record: dict[str, Any] = {"seq": self.seq, "type": kind, **fields}
+        body = _json(record)[:-1]
+        self.trace = record["hash"] = _chained(self.trace, body)
+        line = body + f',"hash":"{self.trace}"'.encode()
+        if measured:
+            record["measured"] = dict(measured)
+            line += b',"measured":' + _json(record["measured"])
+        if self._file is not None:
+            try:
+                self._file.write(line + b"}\n")
+                self._file.flush()
+            except OSError as error:
+                raise RunLogError(f"cannot write {self.path}: {error.strerror}") from None
+        self.seq += 1
+        return record
+
+    def close(self) -> None:
+        """Close the file; the records stay."""
+        if self._file is not None:
+            self._file.close()
+
+    def __enter__(self) -> LogWriter:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8", "replace")
+
+
+def _chained(previous: str, body: bytes) -> str:
+    return hashlib.sha256(previous.encode() + body).hexdigest()
+
+
+def free_path(folder: Path, world: str, seed: int) -> Path:
+    """The first free name for a run's log: ``hospital_visit-s7-1.jsonl``, ``…-2.jsonl``."""
+    number = 1
+    while (path := folder / f"{world}-s{seed}-{number}.jsonl").exists():
+        number += 1
+    return path
+
+
+class RunLog:
+    """A log that was read: its header and records, and whether its last line was torn off.
+
+    Opening checks that each record is one; :meth:`check_chain` checks that none was changed.
+    """
+
+    def __init__(self, path: Path, records: list[AnyRecord], lines: list[bytes], is_torn: bool) -> None:
+        self.path = path
+        self.records = records
+        self.is_torn = is_torn
+        self._lines = lines
+
+    @classmethod
+    def open(cls, path: str | Path) -> RunLog:
+        """Read a log.
+
+        Raises:
+            RunLogError: if it is not a log, or holds a record that cannot be read.
+        """
+        path = Path(path)
+        records: list[AnyRecord] = []
+        lines: list[bytes] = []
+        is_torn = False
+        for number, line, is_whole in _lines_of(path):
+            try:
+                record = READER.validate_python(_loads(line))
+            except (ValueError, RecursionError) as error:
+                if records and not is_whole:
+                    is_torn = True
+                    break
+                raise _unreadable(path, number, error) from None
+            records.append(record)
+            lines.append(line)
+        if not records or not isinstance(records[0], Header):
+            raise RunLogError(f"{path} is not a run log: it has no header")
+        if records[0].format > FORMAT:
+            raise RunLogError(f"{path} has format {records[0].format}; this version reads up to {FORMAT}")
+        return cls(path, records, lines, is_torn)
+
+    @property
+    def header(self) -> Header:
+        """The first record."""
+        first = self.records[0]
+        assert isinstance(first, Header)  # noqa: S101 - open() has made sure
+        return first
+
+    @property
+    def name(self) -> str:
+        """The run's id: the file's name without its ending."""
+        return self.path.name.removesuffix(".jsonl")
+
+    @property
+    def trace(self) -> str:
+        """The hash of the last record."""
+        return self.records[-1].hash
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the run came to its end."""
+        return self.records[-1].type == "run_ended"
+
+    def line(self, index: int) -> bytes:
+        """The bytes of a record that its hash covers."""
+        match = _TAIL.match(self._lines[index])
+        return match.group(1) if match else b""
+
+    def check_chain(self) -> None:
+        """Check that every record is as it was written, in its place.
+
+        Raises:
+            RunLogError: naming the first record that is not.
+        """
+        previous = ""
+        for index, line in enumerate(self._lines):
+            match = _TAIL.match(line)
+            record = self.records[index]
+            if match is None:
+                raise RunLogError(f"record {index}: has no hash, or something behind it", index)
+            if record.seq != index:
+                raise RunLogError(f"record {index}: is numbered {record.seq}; one is missing, repeated or moved", index)
+            if _chained(previous, match.group(1)) != match.group(2).decode():
+                raise RunLogError(f"record {index}: was changed ({record.type}); its hash does not fit", index)
+            previous = match.group(2).decode()
+
+
+def _loads(line: bytes) -> Any:
+    return json.loads(line.decode("utf-8"), parse_constant=_no_constant)
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _lines_of(path: Path) -> Iterator[tuple[int, bytes, bool]]:
+    """Each line with its number, and whether it ends as a written line does."""
+    try:
+        with path.open("rb") as file:
+            number = 0
+            while line := file.readline(MAX_LINE + 1):
+                if len(line) > MAX_LINE:
+                    raise RunLogError(f"{path}:{number + 1}: a line is longer than {MAX_LINE:,} bytes")
+                yield number, line.removesuffix(b"\n"), line.endswith(b"\n")
+                number += 1
+    except FileNotFoundError:
+        raise RunLogError(f"no run log {path}") from None
+    except OSError as error:
+        raise RunLogError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _unreadable(path: Path, number: int, error: Exception) -> RunLogError:
+    if number == 0:
+        return RunLogError(f"{path} is not a run log: its first line is no header")
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(p) for p in first["loc"])
+        return RunLogError(f"{path}:{number + 1}: record {number}: {where}: {first['msg']}", number)
+    return RunLogError(f"{path}:{number + 1}: record {number}: not a record: {error}", number)
+
+
+def find_run(run: str | None, folder: Path = Path("runs")) -> Path:
+    """The log of a run given by path, by id, by the beginning of its id, or the latest where none is given.
+
+    Raises:
+        RunLogError: if there is none, or more than one.
+    """
+    if run is not None and os.path.lexists(run):
+        return Path(run)
+    logs = sorted(folder.glob("*.jsonl"), key=lambda p: (p.stat().st_mtime_ns, p.name))
+    if run is None:
+        if not logs:
+            raise RunLogError(f"no runs in {folder}/; 'sim run WORLD' makes one")
+        return logs[-1]
+    exact = [p for p in logs if p.name.removesuffix(".jsonl") == run]
+    found = exact or [p for p in logs if p.name.startswith(run)]
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(p.name.removesuffix(".jsonl") for p in (found or logs)[:8])
+    if found:
+        raise RunLogError(f"'{run}' may be any of: {names}")
+    raise RunLogError(f"no run '{run}'" + (f"; known: {names}" if names else f" in {folder}/"))

@@ -1,0 +1,169 @@
+"""A run: its header, its episodes on one clock, its end, all in one log."""
+
+from __future__ import annotations
+
+import functools
+import platform
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from sim.engine.clock import Clock
+from sim.errors import DefinitionError, did_you_mean
+from sim.models.model import Model
+from sim.record.log import LogWriter
+from sim.record.records import FORMAT
+from sim.stage.episode import Episode, Listener, drive
+from sim.world.kinds import Value, label_of, to_json
+from sim.world.templates import render
+from sim.world.world import World
+
+Driver = Callable[[Episode], None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run follows from, beside its world: the same settings and answers give the same log."""
+
+    seed: int
+    language: str
+    opening: str
+    facts: Mapping[str, Value]
+
+
+def settings_for(
+    world: World,
+    *,
+    seed: int = 0,
+    language: str | None = None,
+    facts: Mapping[str, object] | None = None,
+    opening: str | None = None,
+) -> Settings:
+    """Check the options of a run against its world.
+
+    Raises:
+        DefinitionError: naming the option that does not fit.
+    """
+    spoken = language or world.spec.languages[0]
+    if not world.is_language(spoken):
+        known = ", ".join(world.spec.languages)
+        raise DefinitionError(f"'{world.name}' does not speak '{spoken}'; it speaks {known}")
+    names = {role: world.role_name(role, spoken) for role in world.roles}
+    words = opening if opening is not None else render(label_of(world.spec.opening, spoken), names)
+    return Settings(seed, spoken, words, _facts(world, facts or {}))
+
+
+def _facts(world: World, given: Mapping[str, object]) -> dict[str, Value]:
+    settable = {f.name: f for f in world.facts.values() if f.compute is None}
+    facts: dict[str, Value] = {}
+    for name, value in given.items():
+        if name not in settable:
+            raise DefinitionError(f"unknown fact '{name}'{did_you_mean(name, settable)}")
+        try:
+            facts[name] = settable[name].kind.read(value)
+        except ValueError as error:
+            raise DefinitionError(f"the fact '{name}' {error}") from None
+    return facts
+
+
+def parse_facts(world: World, options: Mapping[str, str]) -> dict[str, object]:
+    """Facts given as words on a command line: ``true`` for a flag, a list with commas."""
+    values: dict[str, object] = {}
+    for name, text in options.items():
+        fact = world.facts.get(name)
+        kind = fact.kind.name if fact is not None and fact.compute is None else "text"
+        if kind == "flag" and text in {"true", "false"}:
+            values[name] = text == "true"
+        elif kind == "list":
+            values[name] = [t.strip() for t in text.split(",") if t.strip()]
+        else:
+            values[name] = text
+    return values
+
+
+class Run:
+    """One execution of a world: :meth:`begin`, its episode to the end, :meth:`finish`."""
+
+    def __init__(
+        self,
+        world: World,
+        settings: Settings,
+        models: Mapping[str, Model],
+        log: LogWriter,
+        listener: Listener | None = None,
+    ) -> None:
+        self.world = world
+        self.settings = settings
+        self.models = models
+        self.log = log
+        self._listener = listener
+        self._clock = Clock()
+        self._outcomes: Counter[str] = Counter()
+        self._turns = 0
+
+    def begin(self, opening: str | None = None) -> Episode:
+        """Write the header and give the first episode, with another opening than the world's if one is given."""
+        world, settings = self.world, self.settings
+        words = settings.opening if opening is None else opening
+        header = {
+            "format": FORMAT,
+            "world": world.name,
+            "digest": world.digest,
+            "variant": world.variant,
+            "seed": settings.seed,
+            "language": settings.language,
+            "models": {role: dict(self.models[role].description) for role in world.roles},
+            "opening": words,
+            "facts": {name: to_json(value) for name, value in settings.facts.items()},
+            "resolved": world.resolved,
+        }
+        self._note("header", header, _measured(self.log.path))
+        return Episode(
+            world,
+            number=1,
+            language=settings.language,
+            seed=settings.seed,
+            models=self.models,
+            clock=self._clock,
+            log=self.log,
+            opening=words,
+            facts=settings.facts,
+            listener=self._listener,
+        )
+
+    def finish(self, episode: Episode) -> None:
+        """Write the last record."""
+        situation = episode.situation
+        self._outcomes[situation.outcome or ""] += 1
+        self._turns += situation.turn
+        record = {"time": self._clock.now, "turns": self._turns, "outcomes": dict(sorted(self._outcomes.items()))}
+        self._note("run_ended", record)
+
+    def play(self, driver: Driver = drive) -> None:
+        """Play the run from header to end."""
+        episode = self.begin()
+        driver(episode)
+        self.finish(episode)
+
+    def _note(self, kind: str, fields: Mapping[str, Any], measured: Mapping[str, Any] | None = None) -> None:
+        record = self.log.append(kind, fields, measured)
+        if self._listener is not None:
+            self._listener(record)
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    return {"sim": version("roleplay-sim"), "python": platform.python_version(), "autogen": version("autogen")}
+
+
+def _measured(path: Path | None) -> dict[str, Any]:
+    """What is only told of a run: nothing follows from it."""
+    return {
+        "run": path.name.removesuffix(".jsonl") if path else None,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": _versions(),
+    }

@@ -1,0 +1,1 @@
+"""Worlds and personas: reading their files, checking them, and what the engine is given."""

@@ -1,0 +1,507 @@
+"""From a validated world file to a :class:`~sim.world.world.World`: names resolved, expressions compiled.
+
+Every problem is collected with its place; what is broken is left out and its name is remembered, so that one
+mistake is reported once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from rule_engine import DataType
+
+from sim.errors import did_you_mean
+from sim.world import expressions
+from sim.world.expressions import Compiled, ExpressionError, Row, Vocabulary
+from sim.world.format import Action, ActionField, Fact, State, Transition, TypedField, WorldFile
+from sim.world.kinds import MAX_ITEMS, Kind, Value
+from sim.world.source import KeyPath, Source
+from sim.world.templates import TemplateError, names_in
+from sim.world.world import (
+    BROKEN,
+    OUT_OF_LIMITS,
+    ActionDef,
+    FactDef,
+    MoveDef,
+    NeedDef,
+    StateDef,
+    TransitionDef,
+)
+
+COUNTERS = ("turns", "state_turns", "minutes", "state_minutes")
+RESERVED = {*COUNTERS, "state", "speaker", "done", "act", "me", "true", "false", "null", "and", "or", "not", "in", "for", "if"}
+
+
+class Compiler:
+    """Compiles one world file; ``problems`` of the source grows as it goes."""
+
+    def __init__(self, spec: WorldFile, source: Source, broken: Mapping[str, frozenset[str]]) -> None:
+        self.spec = spec
+        self.source = source
+        self.broken = broken
+        self.constants = self._tables()
+        self.kinds = self._kinds()
+        self.vocabulary = self._vocabulary()
+        self.facts = self._facts()
+        self.actions = {n: a for n, a in ((n, self._action(n, a)) for n, a in spec.actions.items()) if a}
+        self.states = {n: self._state(n, s) for n, s in spec.states.items()}
+        self.lines = self._lines()
+        self.never = self._conditions(spec.never, ("never",))
+        self.at_end = self._at_end()
+        self._names()
+
+    def problem(self, path: KeyPath, code: str, message: str) -> None:
+        """Note a problem at a place of the file."""
+        self.source.problems.append(self.source.problem(path, code, message))
+
+    def known(self, section: str) -> set[str]:
+        """The names of a section, those left out included."""
+        return {*getattr(self.spec, section), *self.broken.get(section, ())}
+
+    def check_name(self, name: str, section: str, path: KeyPath, extra: tuple[str, ...] = ()) -> bool:
+        """Note a name that a section does not have."""
+        known = self.known(section) | set(extra)
+        if name in known:
+            return name in getattr(self.spec, section) or name in extra
+        what = section.removesuffix("s")
+        self.problem(path, f"unknown-{what}", f"unknown {what} '{name}'{did_you_mean(name, known)}")
+        return False
+
+    def compile(self, text: str, path: KeyPath, wanted: Any = None, vocabulary: Vocabulary | None = None) -> Compiled:
+        """Compile an expression; where it is wrong, note it and give one that is false."""
+        try:
+            return Compiled(text, vocabulary or self.vocabulary, wanted)
+        except ExpressionError as error:
+            self.problem(path, "expression", str(error))
+            return Compiled("false", Vocabulary({}))
+
+    def template(self, text: str, path: KeyPath, names: set[str]) -> None:
+        """Check that a template uses only names that it may."""
+        try:
+            used = names_in(text)
+        except TemplateError as error:
+            self.problem(path, "template", str(error))
+            return
+        for name in sorted(used - names):
+            if name in self.known("facts") | self.known("derived"):
+                self.problem(path, "not-known", f"'{name}' is not known to the one who is shown this")
+            else:
+                self.problem(path, "template", f"unknown name '{name}' in a template{did_you_mean(name, names)}")
+
+    def words(self, texts: Mapping[str, str], path: KeyPath, names: set[str] | None = None) -> None:
+        """Check the languages and the templates of a text."""
+        for language, text in texts.items():
+            if language != "*" and language not in self.spec.languages:
+                hint = did_you_mean(language, self.spec.languages)
+                self.problem((*path, language), "language", f"'{language}' is not in languages{hint}")
+            if names is not None:
+                self.template(text, (*path, language), names)
+        if texts and "*" not in texts:
+            for language in self.spec.languages:
+                if language not in texts:
+                    self.problem(path, "missing-language", f"has no text for '{language}'")
+
+    def _tables(self) -> dict[str, dict[str, Row]]:
+        tables: dict[str, dict[str, Row]] = {}
+        for table, rows in self.spec.tables.items():
+            columns: list[str] | None = None
+            tables[table] = {}
+            for row, cells in rows.items():
+                path: KeyPath = ("tables", table, row)
+                values = {k: v for k, v in cells.items() if k != "label"}
+                if columns is not None and sorted(values) != columns:
+                    self.problem(path, "table", f"has the columns {sorted(values)}, but the first row has {columns}")
+                    continue
+                columns = sorted(values)
+                if any(isinstance(v, dict | list) or v is None for v in values.values()):
+                    self.problem(path, "table", "a cell must be a number, a word, or true or false")
+                    continue
+                label = cells.get("label")
+                if isinstance(label, dict):
+                    self.words(label, (*path, "label"))
+                elif label is not None and not isinstance(label, str):
+                    self.problem((*path, "label"), "table", "a label must be text")
+                tables[table][row] = Row({k: _cell(v) for k, v in values.items()})
+            self._column_types(table, tables[table])
+        return tables
+
+    def _column_types(self, table: str, rows: dict[str, Row]) -> None:
+        first = next(iter(rows.values()), None)
+        for name, row in rows.items():
+            for column in self._columns(table):
+                if type(getattr(row, column)) is not type(getattr(first, column)):
+                    message = f"'{column}' is not of the same kind as in the first row"
+                    self.problem(("tables", table, name, column), "table", message)
+
+    def _columns(self, table: str) -> list[str]:
+        first = next(iter(self.spec.tables.get(table, {}).values()), {})
+        return [k for k in first if k != "label"]
+
+    def _kinds(self) -> dict[str, Kind]:
+        kinds = {}
+        for name, fact in self.spec.facts.items():
+            kind = self.kind(fact, ("facts", name))
+            if kind is not None:
+                kinds[name] = kind
+        return kinds
+
+    def kind(self, field: TypedField, path: KeyPath) -> Kind | None:
+        """The kind of a fact or a field, or None where it cannot be made."""
+        if isinstance(field, ActionField) and field.of is not None:
+            if not self.check_name(field.of, "facts", (*path, "of")):
+                return None
+            return self.kinds.get(field.of)
+        low = None if field.from_ is None else Decimal(str(field.from_))
+        high = None if field.to is None else Decimal(str(field.to))
+        if low is not None and high is not None and low > high:
+            self.problem(path, "range", f"'from' ({low}) is greater than 'to' ({high})")
+        if field.flag is not None:
+            return Kind("flag")
+        if field.number is not None:
+            return Kind("number", field.number, low=low, high=high, is_whole=field.whole)
+        if field.money is not None:
+            return Kind("money", field.money, low=low, high=high)
+        if field.text is not None:
+            return Kind("text", high=Decimal(field.text))
+        if field.choice is not None:
+            options = self._options(field.choice.table, field.choice.ids, (*path, "choice"))
+            return None if options is None else Kind("choice", options=options)
+        if field.list_ is None:
+            return None
+        item: Kind | None
+        if field.list_.word:
+            item = Kind(field.list_.word)
+        else:
+            options = self._options(field.list_.table, field.list_.ids, (*path, "list"))
+            item = None if options is None else Kind("choice", options=options)
+        low, high = Decimal(field.at_least or 0), Decimal(field.at_most or MAX_ITEMS)
+        return None if item is None else Kind("list", item=item, low=low, high=high)
+
+    def _options(
+        self, table: str | None, ids: Mapping[str, Mapping[str, str]], path: KeyPath
+    ) -> dict[str, Mapping[str, str]] | None:
+        if table is None:
+            for option, label in ids.items():
+                self.words(label, (*path, option))
+            return dict(ids)
+        if not self.check_name(table, "tables", path):
+            return None
+        labels: dict[str, Mapping[str, str]] = {}
+        for row, cells in self.spec.tables[table].items():
+            label = cells.get("label", {})
+            labels[row] = {"*": label} if isinstance(label, str) else label
+        return labels
+
+    def _vocabulary(self) -> Vocabulary:
+        types: dict[str, Any] = {n: expressions.type_of(k) for n, k in self.kinds.items()}
+        types |= dict.fromkeys(COUNTERS, DataType.FLOAT)
+        types |= {"state": DataType.STRING, "speaker": DataType.STRING}
+        options = {n: frozenset(k.options) for n, k in self.kinds.items() if k.name == "choice"}
+        options |= {n: frozenset(k.item.options) for n, k in self.kinds.items() if k.item and k.item.options}
+        options["state"] = frozenset(self.known("states"))
+        options["speaker"] = frozenset(self.known("roles"))
+        words = {w for o in options.values() for w in o}
+        words |= {row for table in self.constants.values() for row in table}
+        words |= {v for t in self.constants.values() for r in t.values() for v in r._items.values() if isinstance(v, str)}
+        words |= self._field_words()
+        records = {name: expressions.table_type(name, self._row_types(name)) for name in self.constants}
+        done = dict.fromkeys(self.spec.actions, DataType.FLOAT)
+        records["done"] = expressions.record_type("done", done)
+        unknown = frozenset(self.broken.get("facts", ())) | (self.known("facts") - set(self.kinds))
+        return Vocabulary(types, frozenset(words), records, options, unknown)
+
+    def _field_words(self) -> set[str]:
+        words: set[str] = set()
+        for action in self.spec.actions.values():
+            for field in action.fields.values():
+                for options in (field.choice, field.list_):
+                    words |= set(options.ids) if options else set()
+        return words
+
+    def _row_types(self, table: str) -> dict[str, Any]:
+        first = next(iter(self.constants[table].values()), None)
+        types = {bool: DataType.BOOLEAN, Decimal: DataType.FLOAT, str: DataType.STRING}
+        return {c: types[type(getattr(first, c))] for c in self._columns(table)} if first else {}
+
+    def _facts(self) -> dict[str, FactDef]:
+        facts: dict[str, FactDef] = {}
+        for name, kind in self.kinds.items():
+            spec = self.spec.facts[name]
+            self.words(spec.label, ("facts", name, "label"))
+            facts[name] = FactDef(name, kind, self._start(name, spec, kind), self._knowers(name, spec), spec.label)
+        for name, derived in self.spec.derived.items():
+            path: KeyPath = ("derived", name)
+            self.words(derived.label, (*path, "label"))
+            compute = self.compile(derived.is_, path)
+            kind = _kind_of(compute.type)
+            reads = [facts[r] for r in compute.reads if r in facts]
+            knowers = frozenset(self.spec.roles).intersection(*(f.known_to for f in reads))
+            facts[name] = FactDef(name, kind, None, knowers, derived.label, compute)
+            self.vocabulary = self.vocabulary.extended({name: compute.type})
+        return facts
+
+    def _start(self, name: str, spec: Fact, kind: Kind) -> Value:
+        start = spec.flag if kind.name == "flag" else spec.start
+        if start is None:
+            return kind.low if kind.low is not None and kind.name in {"number", "money"} and kind.low > 0 else kind.empty
+        try:
+            return kind.read(start)
+        except ValueError as error:
+            self.problem(("facts", name, "start"), "start", str(error))
+            return kind.empty
+
+    def _knowers(self, name: str, spec: Fact) -> frozenset[str]:
+        roles = frozenset(self.spec.roles)
+        if spec.known_to == ["all"]:
+            return roles
+        if spec.known_to == ["nobody"]:
+            return frozenset()
+        path: KeyPath = ("facts", name, "known_to")
+        return frozenset(r for r in spec.known_to if self.check_name(r, "roles", path))
+
+    def _action(self, name: str, action: Action) -> ActionDef | None:
+        path: KeyPath = ("actions", name)
+        fields = {f: self.kind(spec, (*path, "fields", f)) for f, spec in action.fields.items()}
+        sound = {f: k for f, k in fields.items() if k is not None}
+        act = expressions.record_type("act", {f: expressions.type_of(k) for f, k in sound.items()})
+        options = {f"act.{f}": frozenset(k.options) for f, k in sound.items() if k.name == "choice"}
+        inner = self.vocabulary.extended(records={"act": act}, options=options)
+        if len(sound) < len(fields):
+            return None
+        for text in (action.label, action.about):
+            self.words(text, path)
+        needs = []
+        for i, need in enumerate(action.needs):
+            self.words(need.why, (*path, "needs", i, "why"), self._template_names(action.by) | {"act"})
+            that = self.compile(need.that, (*path, "needs", i), DataType.BOOLEAN, inner)
+            needs.append(NeedDef(that, need.why))
+        fallback: dict[str, Compiled] | None = None
+        if action.fallback != "skip":
+            fallback = self._fallback(action.fallback, sound, path)
+        return ActionDef(
+            name,
+            frozenset(r for r in action.by if self.check_name(r, "roles", (*path, "by"))),
+            action.label,
+            action.about,
+            self.compile(action.when, (*path, "when"), DataType.BOOLEAN),
+            self.compile(action.due, (*path, "due"), DataType.BOOLEAN),
+            sound,
+            {f: spec.label for f, spec in action.fields.items()},
+            {f: t for f, spec in action.fields.items() if (t := self._table_of(spec)) is not None},
+            tuple(needs),
+            self._sets(action.sets, (*path, "sets"), inner),
+            fallback,
+        )
+
+    def _table_of(self, field: TypedField) -> str | None:
+        if isinstance(field, ActionField) and field.of is not None:
+            return self._table_of(self.spec.facts[field.of])
+        options = field.choice or field.list_
+        return options.table if options else None
+
+    def _fallback(self, given: Mapping[str, str], fields: dict[str, Kind], path: KeyPath) -> dict[str, Compiled]:
+        for missing in sorted(set(fields) - set(given)):
+            self.problem((*path, "fallback"), "fallback", f"lacks the field '{missing}'")
+        compiled = {}
+        for name, text in given.items():
+            here = (*path, "fallback", name)
+            if name not in fields:
+                self.problem(here, "unknown-field", f"unknown field '{name}'{did_you_mean(name, fields)}")
+                continue
+            compiled[name] = self.compile(text, here, expressions.type_of(fields[name]))
+        return compiled
+
+    def _sets(self, sets: Mapping[str, str], path: KeyPath, vocabulary: Vocabulary | None = None) -> dict[str, Compiled]:
+        compiled = {}
+        for name, text in sets.items():
+            here = (*path, name)
+            if not self.check_name(name, "facts", here) or name not in self.kinds:
+                continue
+            kind = self.kinds[name]
+            value = self.compile(text, here, expressions.type_of(kind), vocabulary)
+            word = text.strip("'\" ")
+            if kind.name == "choice" and word in self.vocabulary.words and word not in kind.options:
+                if not value.reads:
+                    self.problem(here, "expression", f"'{word}' is no value of '{name}'{did_you_mean(word, kind.options)}")
+            compiled[name] = value
+        return compiled
+
+    def _template_names(self, roles: list[str] | tuple[str, ...]) -> set[str]:
+        shared = [{f.name for f in self.facts.values() if r in f.known_to} for r in roles if r in self.spec.roles]
+        return (set.intersection(*shared) if shared else set()) | set(self.spec.roles) | {"me"}
+
+    def _state(self, name: str, state: State) -> StateDef:
+        path: KeyPath = ("states", name)
+        self.words(state.label, (*path, "label"))
+        speakers = tuple(r for r in state.speakers if self.check_name(r, "roles", (*path, "speakers")))
+        for role, text in state.tell.items():
+            here = (*path, "tell", role)
+            if role == "*":
+                self.words(text, here, self._template_names(speakers))
+            elif self.check_name(role, "roles", here):
+                if role not in speakers:
+                    self.problem(here, "tell", f"'{role}' does not speak in this state")
+                self.words(text, here, self._template_names([role]))
+        actions = tuple(a for a in state.actions if self.check_name(a, "actions", (*path, "actions")))
+        for action in actions:
+            by = self.spec.actions[action].by if action in self.spec.actions else []
+            if by and not set(by) & set(state.speakers):
+                message = f"nobody who speaks here may '{action}' (it is by {', '.join(by)})"
+                self.problem((*path, "actions"), "no-actor", message)
+        go = tuple(self._transition(t, (*path, "go", i)) for i, t in enumerate(state.go))
+        return StateDef(
+            name,
+            state.label,
+            speakers,
+            state.order,
+            state.tell,
+            actions,
+            self._heard_by(state, path),
+            state.context or self.spec.context,
+            state.turn or self.spec.turn,
+            go,
+        )
+
+    def _heard_by(self, state: State, path: KeyPath) -> frozenset[str] | None:
+        if state.heard_by == ["speakers"]:
+            return frozenset(state.speakers)
+        if state.heard_by == ["all"]:
+            return frozenset(self.spec.roles)
+        if state.heard_by == ["self"]:
+            return None
+        return frozenset(r for r in state.heard_by if self.check_name(r, "roles", (*path, "heard_by")))
+
+    def _transition(self, transition: Transition, path: KeyPath) -> TransitionDef:
+        both = {**dict.fromkeys(self.known("states")), **dict.fromkeys(self.known("ends"))}
+        if transition.to not in both:
+            message = f"unknown state or end '{transition.to}'{did_you_mean(transition.to, both)}"
+            self.problem(path, "unknown-state", message)
+        after = transition.after
+        return TransitionDef(
+            transition.to,
+            self.compile(transition.when, path, DataType.BOOLEAN),
+            after.turns if after else None,
+            after.minutes if after else None,
+            self._sets(transition.sets, (*path, "sets")),
+        )
+
+    def _conditions(self, given: Mapping[str, str], path: KeyPath) -> dict[str, Compiled]:
+        return {n: self.compile(text, (*path, n), DataType.BOOLEAN) for n, text in given.items()}
+
+    def _at_end(self) -> dict[str, dict[str, Compiled]]:
+        result = {}
+        for outcome, conditions in self.spec.at_end.items():
+            self.check_name(outcome, "ends", ("at_end", outcome), ("any", OUT_OF_LIMITS))
+            result[outcome] = self._conditions(conditions, ("at_end", outcome))
+        return result
+
+    def _lines(self) -> dict[str, dict[str, tuple[MoveDef, ...]]]:
+        lines: dict[str, dict[str, tuple[MoveDef, ...]]] = {}
+        for state, roles in self.spec.lines.items():
+            if not self.check_name(state, "states", ("lines", state)):
+                continue
+            lines[state] = {}
+            for role, moves in roles.items():
+                path: KeyPath = ("lines", state, role)
+                if self.check_name(role, "roles", path):
+                    lines[state][role] = tuple(self._move(m, role, (*path, i)) for i, m in enumerate(moves))
+        return lines
+
+    def _move(self, move: Any, role: str, path: KeyPath) -> MoveDef:
+        names = self._template_names([role])
+        for language, texts in move.say.items():
+            if language != "*" and language not in self.spec.languages:
+                self.problem((*path, "say", language), "language", f"'{language}' is not in languages")
+            for i, text in enumerate(texts):
+                self.template(text, (*path, "say", language, i), names)
+        for language in self.spec.languages:
+            if not move.say.get(language) and not move.say.get("*"):
+                self.problem((*path, "say"), "missing-language", f"has no line for '{language}'")
+        acts = {a: self._policy(a, given, role, (*path, "do", a)) for a, given in move.do.items()}
+        return MoveDef(self._seen_by(role, self.compile(move.when, (*path, "when"), DataType.BOOLEAN), path), move, acts)
+
+    def _seen_by(self, role: str, compiled: Compiled, path: KeyPath) -> Compiled:
+        """Note a fact that a scripted player would have to peep at."""
+        for name in sorted(compiled.reads & set(self.facts)):
+            if role not in self.facts[name].known_to:
+                self.problem(path, "not-known", f"'{name}' is not known to '{role}'")
+        return compiled
+
+    def _policy(self, action: str, given: Mapping[str, Any], role: str, path: KeyPath) -> dict[str, Any]:
+        if not self.check_name(action, "actions", path):
+            return {}
+        fields = self.actions[action].fields if action in self.actions else {}
+        policy: dict[str, Any] = {}
+        for name, value in given.items():
+            here = (*path, name)
+            if name not in fields:
+                self.problem(here, "unknown-field", f"unknown field '{name}'{did_you_mean(name, fields)}")
+            elif isinstance(value, dict):
+                policy[name] = self._pick(value, fields[name], here)
+            elif isinstance(value, list):
+                policy[name] = self._read(value, fields[name], here)
+            else:
+                text = str(value).lower() if isinstance(value, bool) else str(value)
+                compiled = self.compile(text, here, expressions.type_of(fields[name]))
+                policy[name] = self._seen_by(role, compiled, here)
+        for missing in sorted(set(fields) - set(given)):
+            self.problem(path, "missing-field", f"lacks the field '{missing}'")
+        return policy
+
+    def _pick(self, given: dict[str, Any], kind: Kind, path: KeyPath) -> tuple[tuple[Value, float], ...]:
+        options = given.get("pick")
+        if set(given) != {"pick"} or not isinstance(options, list | dict) or not options:
+            self.problem(path, "pick", "must be an expression, or {pick: [a, b]}, or {pick: {a: weight, b: weight}}")
+            return ()
+        weighted = options.items() if isinstance(options, dict) else [(o, 1) for o in options]
+        picks = []
+        for i, (option, weight) in enumerate(weighted):
+            here = (*path, "pick", option if isinstance(options, dict) else i)
+            if isinstance(weight, bool) or not isinstance(weight, int | float) or weight <= 0:
+                self.problem(here, "pick", "a weight must be a number above zero")
+                continue
+            picks.append((self._read(option, kind, here), float(weight)))
+        return tuple(picks)
+
+    def _read(self, given: Any, kind: Kind, path: KeyPath) -> Value:
+        try:
+            return kind.read(given)
+        except ValueError as error:
+            self.problem(path, "value", str(error))
+            return kind.empty
+
+    def _names(self) -> None:
+        spec = self.spec
+        self.check_name(spec.start, "states", ("start",))
+        if spec.limits.ends is not None:
+            self.check_name(spec.limits.ends, "ends", ("limits", "ends"))
+        for state in sorted(set(spec.states) & set(spec.ends)):
+            self.problem(("ends", state), "name", f"'{state}' is also a state")
+        taken = {**dict.fromkeys(RESERVED, "part of the language"), **dict.fromkeys(expressions.FUNCTIONS, "a function")}
+        for section in ("facts", "derived", "tables", "roles"):
+            for name in getattr(spec, section):
+                if name in taken:
+                    self.problem((section, name), "name", f"the name '{name}' is {taken[name]}")
+                taken[name] = f"already used in {section}"
+        for word in sorted(self.vocabulary.words & (set(spec.facts) | set(spec.derived) | set(spec.tables))):
+            for section in ("facts", "derived", "tables"):
+                if word in getattr(spec, section):
+                    self.problem((section, word), "name", f"the name '{word}' is also a choice or a state")
+        for end in {OUT_OF_LIMITS, BROKEN} & set(spec.ends):
+            self.problem(("ends", end), "name", f"'{end}' is an end that every world has")
+        for key in ("title", "about", "opening"):
+            self.words(getattr(spec, key), (key,), set(spec.roles) if key == "opening" else None)
+
+
+def _cell(value: Any) -> Value:
+    return value if isinstance(value, bool | str) else Decimal(str(value))
+
+
+def _kind_of(kind: Any) -> Kind:
+    if kind == DataType.BOOLEAN:
+        return Kind("flag")
+    if kind == DataType.FLOAT:
+        return Kind("number")
+    return Kind("list", item=Kind("text")) if DataType.is_type(kind, DataType.ARRAY) else Kind("text")

@@ -1,0 +1,172 @@
+"""The kinds of value that a fact or a field can have, and how a value is read, checked and shown.
+
+Numbers and money are exact decimals, never floats, so that sums of prices are equal when they look equal.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Literal
+
+Value = bool | Decimal | str | tuple["Value", ...] | None
+Json = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
+
+KindName = Literal["flag", "number", "money", "text", "choice", "list"]
+
+CENT = Decimal("0.01")
+LARGEST = Decimal(10) ** 12
+MAX_TEXT = 2000
+MAX_ITEMS = 100
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What values a fact or a field may take.
+
+    ``unit`` is the currency of money or the unit of a number; ``options`` are the ids of a choice (or of the
+    items of a list) with their label in each language; ``low`` and ``high`` are inclusive, for numbers the
+    value, for text the characters, for lists the items.
+    """
+
+    name: KindName
+    unit: str = ""
+    options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    low: Decimal | None = None
+    high: Decimal | None = None
+    is_whole: bool = False
+    item: Kind | None = None
+
+    @property
+    def empty(self) -> Value:
+        """The value a fact has where its world gives none."""
+        return {"flag": False, "number": Decimal(0), "money": Decimal(0), "list": ()}.get(self.name)
+
+    def read(self, given: object) -> Value:
+        """Turn a JSON value (from a model, an option or a log) into a value of this kind.
+
+        Raises:
+            ValueError: if it is not one; the message completes the sentence "``name`` …".
+        """
+        match self.name:
+            case "flag":
+                if isinstance(given, bool):
+                    return given
+                raise ValueError("must be true or false")
+            case "number" | "money":
+                return self._read_number(given)
+            case "text":
+                return self._read_text(given)
+            case "choice":
+                return self._read_choice(given)
+        return self._read_list(given)
+
+    def _read_number(self, given: object) -> Decimal:
+        try:
+            if isinstance(given, bool) or not isinstance(given, int | float | str | Decimal):
+                raise InvalidOperation
+            text = unicodedata.normalize("NFKC", str(given)).strip()
+            value = Decimal(text)
+            if not value.is_finite() or abs(value) > LARGEST:
+                raise InvalidOperation
+        except InvalidOperation:
+            raise ValueError(f"must be a number{self._range()}") from None
+        if self.name == "money":
+            if value != value.quantize(CENT):
+                raise ValueError("must be an amount with at most two decimals")
+            value = value.quantize(CENT)
+        if self.is_whole and value != value.to_integral_value():
+            raise ValueError(f"must be a whole number{self._range()}")
+        if (self.low is not None and value < self.low) or (self.high is not None and value > self.high):
+            raise ValueError(f"must be a number{self._range()}")
+        return value.normalize() + 0 if value else Decimal(0)
+
+    def _range(self) -> str:
+        if self.low is not None and self.high is not None:
+            return f" from {show_number(self.low)} to {show_number(self.high)}"
+        if self.low is not None:
+            return f", at least {show_number(self.low)}"
+        return f", at most {show_number(self.high)}" if self.high is not None else ""
+
+    def _read_text(self, given: object) -> str:
+        most = int(self.high or MAX_TEXT)
+        if not isinstance(given, str):
+            raise ValueError("must be text")
+        if len(given) > most:
+            raise ValueError(f"must be at most {most} characters long")
+        return given
+
+    def _read_choice(self, given: object) -> str | None:
+        if given is None:
+            return None
+        if isinstance(given, str):
+            wanted = _plain(given)
+            for key, labels in self.options.items():
+                if wanted == _plain(key) or wanted in {_plain(label) for label in labels.values()}:
+                    return key
+        shown = ", ".join(self.options)
+        raise ValueError(f"must be one of: {shown}")
+
+    def _read_list(self, given: object) -> tuple[Value, ...]:
+        if not isinstance(given, list | tuple):
+            raise ValueError("must be a list")
+        low, high = int(self.low or 0), int(self.high or MAX_ITEMS)
+        if not low <= len(given) <= high:
+            size = f"at least {low}" if len(given) < low else f"at most {high}"
+            raise ValueError(f"must have {size} item{'s' if size != 'at least 1' else ''}")
+        if self.item is None:
+            raise ValueError("has items of no kind")
+        return tuple(self.item.read(item) for item in given)
+
+    def show(self, value: Value, language: str) -> str:
+        """Write a value for people: the label of a choice, an amount with its decimals."""
+        if isinstance(value, tuple):
+            item = self.item or self
+            return ("、" if language.startswith("zh") else ", ").join(item.show(v, language) for v in value)
+        if isinstance(value, bool):
+            yes, no = ("是", "否") if language.startswith("zh") else ("yes", "no")
+            return yes if value else no
+        if isinstance(value, Decimal):
+            return show_number(value)
+        if value is None:
+            return "—"
+        return label_of(self.options.get(value, {}), language) or value
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).strip().casefold()
+
+
+def label_of(labels: Mapping[str, str], language: str) -> str:
+    """Pick the text for a language, else the one for all, else the first there is, else ``""``."""
+    if not labels:
+        return ""
+    return labels.get(language) or labels.get("*") or next(iter(labels.values()))
+
+
+def show_number(value: Decimal) -> str:
+    """Write a number without needless zeros: ``12``, ``28.5``."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def to_json(value: Value) -> Json:
+    """A value as it stands in a log: numbers as JSON numbers, lists as lists."""
+    if isinstance(value, tuple):
+        return [to_json(item) for item in value]
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    return value
+
+
+def from_json(given: object) -> Value:
+    """A value as it was before :func:`to_json`."""
+    if isinstance(given, list):
+        return tuple(from_json(item) for item in given)
+    if isinstance(given, bool) or given is None or isinstance(given, str):
+        return given
+    if isinstance(given, int | float | Decimal):
+        return Decimal(str(given))
+    raise ValueError(f"not a value of a fact: {given!r}")

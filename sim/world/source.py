@@ -1,0 +1,191 @@
+"""YAML text to plain values, with the place of each value kept for messages.
+
+Loading is safe and bounded: no tags, no anchors (an alias can grow a small file without limit), no
+duplicate keys, at most ``MAX_BYTES`` bytes and ``MAX_DEPTH`` levels. Only ``true``, ``false``, ``null``
+and numbers are anything but text: ``on``, ``off``, ``yes`` and ``no`` are words.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sim.errors import Problem
+
+MAX_BYTES = 2_000_000
+MAX_DEPTH = 40
+
+Key = str | int
+KeyPath = tuple[Key, ...]
+
+_BASE: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_BASE):  # type: ignore[misc, valid-type]
+    """Resolves the plain scalars of YAML 1.2's core schema, and nothing else."""
+
+
+_Loader.yaml_implicit_resolvers = {}
+for _tag, _pattern, _first in (
+    ("tag:yaml.org,2002:bool", r"^(?:true|false)$", "tf"),
+    ("tag:yaml.org,2002:null", r"^(?:~|null|)$", ["~", "n", ""]),
+    ("tag:yaml.org,2002:int", r"^[-+]?(?:0|[1-9][0-9]{0,17})$", "-+0123456789"),
+    ("tag:yaml.org,2002:float", r"^[-+]?(?:0|[1-9][0-9]{0,17})?\.[0-9]{1,18}$", "-+0123456789."),
+):
+    _Loader.add_implicit_resolver(_tag, re.compile(_pattern), list(_first))
+
+
+@dataclass
+class Source:
+    """The value of one YAML file and the line and column at which each part of it stands.
+
+    ``marks`` maps a key path, such as ``("states", "till", "go", 0)``, to ``(file, line, column)``,
+    counted from 1.
+    """
+
+    value: Any = None
+    marks: dict[KeyPath, tuple[str, int, int]] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    name: str = ""
+
+    def problem(self, path: KeyPath, code: str, message: str) -> Problem:
+        """Make a problem at the innermost known place of ``path``."""
+        at = path
+        while at and at not in self.marks:
+            at = at[:-1]
+        file, line, column = self.marks.get(at, (self.name, 1, 1))
+        where = ".".join(str(p) for p in path)
+        return Problem(file, line, column, code, f"{where}: {message}" if where else message)
+
+
+def read_yaml(path: Path, shown: str | None = None) -> Source:
+    """Read one YAML file; whatever is wrong with it is in ``problems`` of what is returned."""
+    name = shown or str(path)
+    source = Source(name=name)
+
+    def refuse(code: str, message: str, line: int = 1, column: int = 1) -> Source:
+        source.problems.append(Problem(name, line, column, code, message))
+        return source
+
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            return refuse("too-large", f"the file is larger than {MAX_BYTES:,} bytes")
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        return refuse("unreadable", f"cannot read the file: {error.strerror or error}")
+    except UnicodeDecodeError as error:
+        return refuse("not-utf8", f"not UTF-8 text (byte {error.start}): is this a YAML file?")
+    return _parse(text, source)
+
+
+def _parse(text: str, source: Source) -> Source:
+    name = source.name
+    loader: Any = None
+    try:
+        loader = _Loader(text)
+        depth = 0
+        for event in yaml.parse(text, Loader=_BASE):
+            if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+                mark = event.start_mark
+                message = "anchors and aliases (& and *) are not used in these files"
+                source.problems.append(Problem(name, mark.line + 1, mark.column + 1, "alias", message))
+                return source
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > MAX_DEPTH:
+                mark = event.start_mark
+                message = f"nested deeper than {MAX_DEPTH} levels"
+                source.problems.append(Problem(name, mark.line + 1, mark.column + 1, "too-deep", message))
+                return source
+        node = loader.get_single_node()
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        what = getattr(error, "problem", None) or str(error).splitlines()[0]
+        source.problems.append(Problem(name, line, column, "yaml", f"not valid YAML: {what}"))
+        return source
+    finally:
+        if loader is not None:
+            loader.dispose()
+    if node is not None:
+        source.value = _build(node, (), source)
+    return source
+
+
+def _build(node: yaml.Node, path: KeyPath, source: Source) -> Any:
+    mark = node.start_mark
+    place = (source.name, mark.line + 1, mark.column + 1)
+    source.marks.setdefault(path, place)
+    if isinstance(node, yaml.MappingNode):
+        mapping: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            line, column = key_node.start_mark.line + 1, key_node.start_mark.column + 1
+            if not isinstance(key_node, yaml.ScalarNode):
+                source.problems.append(Problem(source.name, line, column, "key", "a key must be a single word"))
+                continue
+            key = str(key_node.value)
+            here = (*path, key)
+            if key in mapping:
+                first = source.marks[here][1]
+                message = f"'{key}' stands twice in the same place (first on line {first})"
+                source.problems.append(Problem(source.name, line, column, "duplicate-key", message))
+                continue
+            source.marks[here] = (source.name, line, column)
+            mapping[key] = _build(value_node, here, source)
+        return mapping
+    if isinstance(node, yaml.SequenceNode):
+        return [_build(item, (*path, i), source) for i, item in enumerate(node.value)]
+    return _scalar(node, place, source)
+
+
+def _scalar(node: yaml.Node, place: tuple[str, int, int], source: Source) -> Any:
+    kind = node.tag.rpartition(":")[2]
+    value = str(node.value)
+    match kind:
+        case "str":
+            return value
+        case "bool":
+            return value == "true"
+        case "null":
+            return None
+        case "int":
+            return int(value)
+        case "float":
+            return float(value)
+    source.problems.append(Problem(*place, "tag", f"the tag '{node.tag}' is not used in these files"))
+    return value
+
+
+def merge(base: Source, patch: Any, at: KeyPath) -> Source:
+    """Apply a JSON merge patch (RFC 7386) that stands at ``at`` in the same source.
+
+    Mappings are merged key by key, ``null`` takes a key away, and anything else replaces. Places follow
+    the values, so that an error in a patch is reported where the patch stands.
+    """
+    marks = dict(base.marks)
+    value = _merged(base.value, patch, (), at, marks)
+    return Source(value, marks, list(base.problems), base.name)
+
+
+def _merged(
+    base: Any, patch: Any, path: KeyPath, at: KeyPath, marks: dict[KeyPath, tuple[str, int, int]]
+) -> Any:
+    if not isinstance(patch, dict):
+        for key in [k for k in marks if k[: len(path)] == path]:
+            del marks[key]
+        for key in [k for k in marks if k[: len(at)] == at]:
+            marks[(*path, *key[len(at) :])] = marks[key]
+        return patch
+    result = dict(base) if isinstance(base, dict) else {}
+    for key, change in patch.items():
+        if change is None:
+            result.pop(key, None)
+            continue
+        source_at = (*at, key)
+        if source_at in marks:
+            marks.setdefault((*path, key), marks[source_at])
+        result[key] = _merged(result.get(key), change, (*path, key), source_at, marks)
+    return result
