@@ -14,6 +14,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Run role-play worlds, replay their transcripts, and write new ones.\n\n"
     "Example: sim run hospital_visit --seed 7 --lang zh",

@@ -132,7 +132,9 @@ def graph(
     loaded = load(world, variant=variant)
     language = lang or loaded.spec.languages[0]
     if not loaded.is_language(language):
-        raise DefinitionError(f"'{loaded.name}' does not speak '{language}'{did_you_mean(language, loaded.spec.languages)}")
+        raise DefinitionError(
+            f"'{loaded.name}' does not speak '{language}'{did_you_mean(language, loaded.spec.languages)}"
+        )
     ending = out.suffix.removeprefix(".").lower() if out is not None else "mmd"
     kind = to.value if to is not None else ending
     makers = {"mmd": to_mermaid, "svg": to_svg, "dot": to_dot}

@@ -142,12 +142,17 @@ def _print_turn(record: Any, facts: Any, calls: Any, refused: Any, messages: Any
         usage = call.usage
         counted = ", estimated" if usage.is_estimated else ""
         price = "unknown" if call.cost is None else f"{call.cost} {call.currency}"
-        line("call", f"{call.purpose} to {call.model}: {usage.prompt}+{usage.completion} tokens{counted}, cost {price}")
+        line(
+            "call",
+            f"{call.purpose} to {call.model}: {usage.prompt}+{usage.completion} tokens{counted}, cost {price}",
+        )
         line("answer", call.answer)
     for refusal in refused:
         line("refused", "; ".join(refusal.reasons))
     for message in messages:
-        typer.echo(f"\n[{message['role']}]\n" + "\n".join(CONTROL.sub("", m) for m in message["content"].split("\n")))
+        typer.echo(
+            f"\n[{message['role']}]\n" + "\n".join(CONTROL.sub("", m) for m in message["content"].split("\n"))
+        )
 
 
 class By(str, Enum):
@@ -177,8 +182,8 @@ def cost(
     from sim.read.ledger import ledger  # noqa: PLC0415
     from sim.record.log import RunLog, find_run  # noqa: PLC0415
 
-    names: list[str | None] = list(runs or [None])
-    book = ledger([RunLog.open(find_run(name)) for name in names], by.value, price_as)
+    paths = [find_run(name) for name in runs] if runs else [find_run(None)]
+    book = ledger(map(RunLog.open, paths), by.value, price_as)
     rows = [*book.rows, book.total]
     if as_json:
         print_json(

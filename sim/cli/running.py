@@ -21,11 +21,15 @@ def run(
         list[str] | None, typer.Option("--set", metavar="FACT=VALUE", help="Start with this fact. Repeatable.")
     ] = None,
     model: Annotated[str, typer.Option(help="'scripted', or a model's name at its endpoint.")] = "scripted",
-    base_url: Annotated[str | None, typer.Option(help="An OpenAI-compatible URL, as http://127.0.0.1:8080/v1.")] = None,
+    base_url: Annotated[
+        str | None, typer.Option(help="An OpenAI-compatible URL, as http://127.0.0.1:8080/v1.")
+    ] = None,
     key_env: Annotated[
         str, typer.Option(metavar="NAME", help="The environment variable that holds the key.")
     ] = "OPENAI_API_KEY",
-    temperature: Annotated[float | None, typer.Option(min=0, max=2, help="Sampling temperature of the model.")] = None,
+    temperature: Annotated[
+        float | None, typer.Option(min=0, max=2, help="Sampling temperature of the model.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Where the log goes; runs/ID.jsonl if left out.")] = None,
     as_json: Json = False,
 ) -> None:

@@ -38,7 +38,7 @@ def read(world: World, situation: Situation, role: str, raw: str, minutes: float
     actions = open_actions(world, situation, role)
     given, around, fault = _find_object(raw)
     if fault is not None:
-        return Answer(*_clean(world, role, "", language), problems=(phrase(language, "bad_json", detail=fault),))
+        return Answer("", problems=(phrase(language, "bad_json", detail=fault),))
     if given is None:
         text, is_cut = _clean(world, role, raw, language)
         return _checked(world, situation, role, Answer(text, is_cut=is_cut), actions, minutes, language)
@@ -49,9 +49,7 @@ def read(world: World, situation: Situation, role: str, raw: str, minutes: float
     return answer if problems else _checked(world, situation, role, answer, actions, minutes, language)
 
 
-def fall_back(
-    world: World, situation: Situation, role: str, text: str, minutes: float, language: str
-) -> Answer:
+def fall_back(world: World, situation: Situation, role: str, text: str, minutes: float, language: str) -> Answer:
     """What is done when no valid answer came: the declared fallback of each act that is due, as far as it may be."""
     values = scope(world, situation)
     acts: list[Act] = []
@@ -141,9 +139,10 @@ def _fields(action: ActionDef, value: Any, language: str) -> tuple[dict[str, Val
         try:
             fields[name] = kind.read(value[name])
         except ValueError as error:
-            options = (kind.item or kind).options
-            shown = [(kind.item or kind).show(o, language) for o in options]
-            why = phrase(language, "options", options=" | ".join(shown)) if shown else str(error)
+            item = kind.item or kind
+            shown = " | ".join(item.show(o, language) for o in item.options)
+            is_size = kind.name == "list" and isinstance(value[name], list) and not kind.fits(len(value[name]))
+            why = phrase(language, "options", options=shown) if shown and not is_size else str(error)
             problems.append(f"{action.name}.{name}: {why}")
     return fields, problems
 
@@ -188,5 +187,8 @@ def _clean(world: World, role: str, text: str, language: str) -> tuple[str, bool
     for name in (world.role_name(role, language), role):
         for colon in ("：", ":"):
             words = words.removeprefix(f"{name}{colon}").strip()
+    for left, right in ("“”", "「」", '""'):
+        if words.startswith(left) and words.endswith(right) and len(words) > 1 and left not in words[1:-1]:
+            words = words[1:-1].strip()
     most = world.spec.limits.utterance
     return (words[: most - 1] + "…", True) if len(words) > most else (words, False)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 from sim.engine.streams import Streams
@@ -80,7 +81,7 @@ def scope(world: World, situation: Situation) -> dict[str, Any]:
         "state_turns": situation.state_turns,
         "minutes": situation.minutes,
         "state_minutes": situation.state_minutes,
-        "done": Row(situation.done),
+        "done": Row({name: Decimal(count) for name, count in situation.done.items()}),
     }
     for fact in world.facts.values():
         if fact.compute is not None:

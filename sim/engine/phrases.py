@@ -4,7 +4,7 @@ from __future__ import annotations
 
 _PHRASES: dict[str, dict[str, str]] = {
     "zh": {
-        "rules": "你在角色扮演，只说自己这一句，不替别人说话。",
+        "rules": "这是面对面的对话。你就是{me}，用“我”说话，只说一两句。",
         "said": "刚才的对话：",
         "turn": "{name}：{text}",
         "now": "此刻：",
@@ -13,8 +13,10 @@ _PHRASES: dict[str, dict[str, str]] = {
         "comma": "，",
         "acts": "可以做：",
         "must": "（这次必须做）",
-        "speak": "直接说出你的话。",
+        "turn_of": "轮到你（{me}）对{others}说话。",
+        "speak": "直接说出你的话，不要加名字。",
         "json": "只输出JSON：",
+        "items": "{low}到{high}项",
         "say": "你说的话",
         "not_now": "不做就写null",
         "number": "数字",
@@ -34,7 +36,7 @@ _PHRASES: dict[str, dict[str, str]] = {
         "options": "可选：{options}",
     },
     "en": {
-        "rules": "This is a role-play: say only your own next line, never anyone else's.",
+        "rules": "This is a conversation face to face. You are {me}: speak as 'I', a sentence or two.",
         "said": "So far:",
         "turn": "{name}: {text}",
         "now": "Now: ",
@@ -43,8 +45,10 @@ _PHRASES: dict[str, dict[str, str]] = {
         "comma": ", ",
         "acts": "You can do: ",
         "must": " (required now)",
-        "speak": "Answer with your words only.",
+        "turn_of": "It is your turn, {me}, to speak to {others}. ",
+        "speak": "Answer with your words only, without a name.",
         "json": "Answer with JSON only: ",
+        "items": "{low} to {high} of",
         "say": "your words",
         "not_now": "null if not now",
         "number": "number",

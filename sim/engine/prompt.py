@@ -55,14 +55,12 @@ class Prompt:
         return Prompt(self.messages + again, self.schema)
 
 
-def build(
-    world: World, situation: Situation, history: Sequence[Utterance], role: str, language: str
-) -> Prompt:
+def build(world: World, situation: Situation, history: Sequence[Utterance], role: str, language: str) -> Prompt:
     """The prompt of a role's next turn."""
     state = world.states[situation.state]
     values = scope(world, situation)
     names = shown(world, role, values, language)
-    system = sheet(world.personas[role], language) + "\n" + phrase(language, "rules")
+    system = sheet(world.personas[role], language) + "\n" + phrase(language, "rules", me=names["me"])
     parts = []
     heard = remembered(history, role, state.context, situation)
     if heard:
@@ -70,23 +68,25 @@ def build(
         parts.append("\n".join([phrase(language, "said"), *lines]))
     told = label_of(state.tell.get(role) or state.tell.get("*") or {}, language)
     label = label_of(state.label, language) or state.name
-    parts.append(f"{phrase(language, 'now')}{label}{'。' if language.startswith('zh') else '. '}{render(told, names)}")
+    parts.append(
+        f"{phrase(language, 'now')}{label}{'。' if language.startswith('zh') else '. '}{render(told, names)}"
+    )
     known = _known(world, role, values, language)
     if known:
         parts.append(phrase(language, "know") + phrase(language, "comma").join(known))
+    others = [world.role_name(r, language) for r in state.speakers if r != role]
+    turn_of = phrase(language, "turn_of", me=names["me"], others=phrase(language, "comma").join(others) or "…")
     actions = open_actions(world, situation, role)
     if actions:
         parts.append(phrase(language, "acts") + _offer(world, actions, language))
-        parts.append(phrase(language, "json") + _shape(actions, language))
+        parts.append(turn_of + phrase(language, "json") + _shape(actions, language))
     else:
-        parts.append(phrase(language, "speak"))
+        parts.append(turn_of + phrase(language, "speak"))
     messages = ({"role": "system", "content": system}, {"role": "user", "content": "\n".join(parts)})
     return Prompt(messages, _schema(actions, language) if actions else None)
 
 
-def remembered(
-    history: Sequence[Utterance], role: str, context: Context, situation: Situation
-) -> list[Utterance]:
+def remembered(history: Sequence[Utterance], role: str, context: Context, situation: Situation) -> list[Utterance]:
     """What a role heard and is still given, oldest first, after the state's context policy."""
     if context.of == "none":
         return []
@@ -142,6 +142,10 @@ def _choices(world: World, action: ActionDef, name: str, kind: Kind, language: s
         return ""
     shown = [world.show_option(kind.item or kind, o, action.tables.get(name), language) for o in options]
     title = label_of(action.field_labels.get(name, {}), language) or name
+    if kind.name == "list":
+        title += " " + phrase(
+            language, "items", low=kind.low or 0, high=min(len(options), int(kind.high or len(options)))
+        )
     return f"[{title}: {' | '.join(shown)}]"
 
 
@@ -188,5 +192,11 @@ def _field_schema(kind: Kind, language: str) -> dict[str, Any]:
         case "choice":
             return {"type": "string", "enum": [kind.show(o, language) for o in kind.options]}
         case "list":
-            return {"type": "array", "items": _field_schema(kind.item or kind, language)}
+            items = _field_schema(kind.item or kind, language)
+            return {
+                "type": "array",
+                "items": items,
+                "minItems": int(kind.low or 0),
+                "maxItems": int(kind.high or 100),
+            }
     return {"type": "string"}

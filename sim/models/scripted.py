@@ -16,7 +16,7 @@ from sim.record.records import Usage
 from sim.world.expressions import Compiled, ExpressionError
 from sim.world.kinds import Value, to_json
 from sim.world.templates import TemplateError, render
-from sim.world.world import MoveDef, World
+from sim.world.world import MoveDef, Pick, Policy, World
 
 NOTHING = "…"
 
@@ -81,7 +81,7 @@ def _value(
     world: World,
     action: str,
     field: str,
-    policy: Any,
+    policy: Policy,
     values: Mapping[str, Any],
     streams: Streams,
     situation: Situation,
@@ -90,6 +90,6 @@ def _value(
         value = policy(values)
         given = list(value) if isinstance(value, tuple) else value
         return world.actions[action].fields[field].read(given)
-    if isinstance(policy, tuple) and policy and isinstance(policy[0], tuple) and len(policy[0]) == 2:
-        return streams.at("pick", situation.turn, action, field).weighted(policy)
-    return policy  # type: ignore[no-any-return]
+    if isinstance(policy, Pick):
+        return streams.at("pick", situation.turn, action, field).weighted(policy.options)
+    return policy

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from html import escape
+from typing import TYPE_CHECKING, TypeAlias
 
 import fast_sugiyama
 import networkx as nx
@@ -14,17 +15,20 @@ import networkx as nx
 from sim.world.kinds import label_of
 from sim.world.world import World
 
+if TYPE_CHECKING:
+    Graph: TypeAlias = nx.MultiDiGraph[str]
+
 _FONT = "font-family=\"'Noto Sans CJK SC','PingFang SC','Microsoft YaHei',sans-serif\""
 _FILL = {"state": "#eaf2fb", "success": "#e3f5e6", "failure": "#fbe6e4", "neutral": "#f1f1f1"}
 _EDGE = {"state": "#2f6fab", "success": "#3c8a4a", "failure": "#b5483e", "neutral": "#777777"}
 
 
-def machine(world: World, language: str) -> nx.MultiDiGraph:
+def machine(world: World, language: str) -> Graph:
     """The state machine as a graph: states and ends as nodes, transitions as edges, in the order of the file.
 
     A node has ``title``, ``detail`` (its speakers) and ``kind``; an edge has ``guard``.
     """
-    graph = nx.MultiDiGraph()
+    graph: Graph = nx.MultiDiGraph()
     for name, state in world.states.items():
         speakers = ", ".join(world.role_name(r, language) for r in state.speakers)
         graph.add_node(name, title=label_of(state.label, language) or name, detail=speakers, kind="state")
@@ -107,7 +111,7 @@ def to_svg(world: World, language: str) -> str:
 Point = tuple[float, float]
 
 
-def _layout(graph: nx.MultiDiGraph, spacing: float) -> tuple[dict[str, Point], dict[tuple[str, str], list[Point]]]:
+def _layout(graph: Graph, spacing: float) -> tuple[dict[str, Point], dict[tuple[str, str], list[Point]]]:
     """Places of the nodes, and for each pair that is joined the points that its line goes through."""
     names = list(graph)
     edges = list(dict.fromkeys((names.index(a), names.index(b)) for a, b in graph.edges() if a != b))
@@ -148,7 +152,7 @@ def _through(start: int, end: int, hops: list[tuple[int, int]], dummies: dict[in
 
 
 def _edges(
-    graph: nx.MultiDiGraph, places: dict[str, Point], bends: dict[tuple[str, str], list[Point]]
+    graph: Graph, places: dict[str, Point], bends: dict[tuple[str, str], list[Point]]
 ) -> tuple[list[str], list[str]]:
     guards: dict[tuple[str, str], list[str]] = {}
     for source, target, data in graph.edges(data=True):

@@ -41,7 +41,9 @@ class _Comparison:
         self._log = log
         self._next = 0
 
-    def append(self, kind: str, fields: Mapping[str, Any], measured: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def append(
+        self, kind: str, fields: Mapping[str, Any], measured: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         index = self._next
         if index >= len(self._log.records):
             raise _Difference(index, f"record {index}: missing; here belongs '{kind}'")

@@ -13,7 +13,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from pydantic import ValidationError
 
@@ -22,6 +22,17 @@ from sim.record.records import FORMAT, READER, AnyRecord, Header
 
 MAX_LINE = 16_000_000
 _TAIL = re.compile(rb'^(\{.*),"hash":"([0-9a-f]{64})"(?:,"measured":\{.*\})?\}$', re.DOTALL)
+
+
+class Sink(Protocol):
+    """Where records go: a log that is written, or one that they are compared with."""
+
+    path: Path | None
+
+    def append(
+        self, kind: str, fields: Mapping[str, Any], measured: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Take one record and return it with its number."""
 
 
 class LogWriter:
@@ -44,7 +55,9 @@ class LogWriter:
             except OSError as error:
                 raise RunLogError(f"cannot write {path}: {error.strerror}") from None
 
-    def append(self, kind: str, fields: Mapping[str, Any], measured: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def append(
+        self, kind: str, fields: Mapping[str, Any], measured: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         """Write one record and return it.
 
         Raises:
@@ -173,7 +186,9 @@ class RunLog:
             if match is None:
                 raise RunLogError(f"record {index}: has no hash, or something behind it", index)
             if record.seq != index:
-                raise RunLogError(f"record {index}: is numbered {record.seq}; one is missing, repeated or moved", index)
+                raise RunLogError(
+                    f"record {index}: is numbered {record.seq}; one is missing, repeated or moved", index
+                )
             if _chained(previous, match.group(1)) != match.group(2).decode():
                 raise RunLogError(f"record {index}: was changed ({record.type}); its hash does not fit", index)
             previous = match.group(2).decode()

@@ -19,7 +19,7 @@ from sim.engine.prompt import Prompt, Utterance
 from sim.engine.streams import Streams
 from sim.errors import ModelError
 from sim.models.model import Model, Request
-from sim.record.log import LogWriter
+from sim.record.log import Sink
 from sim.world.kinds import Value, to_json
 from sim.world.world import BROKEN, World
 
@@ -48,7 +48,7 @@ class Episode:
         seed: int,
         models: Mapping[str, Model],
         clock: Clock,
-        log: LogWriter,
+        log: Sink,
         opening: str,
         facts: Mapping[str, Value],
         listener: Listener | None = None,
@@ -115,7 +115,9 @@ class Episode:
         else:
             answer = answers.fall_back(self.world, self.situation, role, best, minutes, self.language)
             done = ", ".join(a.action for a in answer.acts) or "nothing"
-            self._warn("fallback", f"no valid answer of {role} in {REPAIRS + 1} tries; its fallback was done: {done}")
+            self._warn(
+                "fallback", f"no valid answer of {role} in {REPAIRS + 1} tries; its fallback was done: {done}"
+            )
         if answer.is_cut:
             self._warn("cut", f"the words of {role} were cut to {self.world.spec.limits.utterance} characters")
         self._pending = Pending(role, answer, minutes)

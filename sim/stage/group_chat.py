@@ -286,5 +286,3 @@ def _usage(reported: Any, prompt: Prompt, text: str) -> Usage:
         return Usage(prompt=asked, completion=answered, cached=cached, is_estimated=False)
     counted = tokens.count_messages(prompt.messages)
     return Usage(prompt=counted, completion=tokens.count(text), is_estimated=True)
-
-

@@ -15,7 +15,7 @@ from typing import Any
 from sim.engine.clock import Clock
 from sim.errors import DefinitionError, did_you_mean
 from sim.models.model import Model
-from sim.record.log import LogWriter
+from sim.record.log import Sink
 from sim.record.records import FORMAT
 from sim.stage.episode import Episode, Listener, drive
 from sim.world.kinds import Value, label_of, to_json
@@ -93,7 +93,7 @@ class Run:
         world: World,
         settings: Settings,
         models: Mapping[str, Model],
-        log: LogWriter,
+        log: Sink,
         listener: Listener | None = None,
     ) -> None:
         self.world = world

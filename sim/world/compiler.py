@@ -26,12 +26,30 @@ from sim.world.world import (
     FactDef,
     MoveDef,
     NeedDef,
+    Pick,
+    Policy,
     StateDef,
     TransitionDef,
 )
 
 COUNTERS = ("turns", "state_turns", "minutes", "state_minutes")
-RESERVED = {*COUNTERS, "state", "speaker", "done", "act", "me", "true", "false", "null", "and", "or", "not", "in", "for", "if"}
+RESERVED = {
+    *COUNTERS,
+    "state",
+    "speaker",
+    "done",
+    "act",
+    "me",
+    "true",
+    "false",
+    "null",
+    "and",
+    "or",
+    "not",
+    "in",
+    "for",
+    "if",
+}
 
 
 class Compiler:
@@ -69,7 +87,9 @@ class Compiler:
         self.problem(path, f"unknown-{what}", f"unknown {what} '{name}'{did_you_mean(name, known)}")
         return False
 
-    def compile(self, text: str, path: KeyPath, wanted: Any = None, vocabulary: Vocabulary | None = None) -> Compiled:
+    def compile(
+        self, text: str, path: KeyPath, wanted: Any = None, vocabulary: Vocabulary | None = None
+    ) -> Compiled:
         """Compile an expression; where it is wrong, note it and give one that is false."""
         try:
             return Compiled(text, vocabulary or self.vocabulary, wanted)
@@ -112,7 +132,9 @@ class Compiler:
                 path: KeyPath = ("tables", table, row)
                 values = {k: v for k, v in cells.items() if k != "label"}
                 if columns is not None and sorted(values) != columns:
-                    self.problem(path, "table", f"has the columns {sorted(values)}, but the first row has {columns}")
+                    self.problem(
+                        path, "table", f"has the columns {sorted(values)}, but the first row has {columns}"
+                    )
                     continue
                 columns = sorted(values)
                 if any(isinstance(v, dict | list) or v is None for v in values.values()):
@@ -204,7 +226,9 @@ class Compiler:
         options["speaker"] = frozenset(self.known("roles"))
         words = {w for o in options.values() for w in o}
         words |= {row for table in self.constants.values() for row in table}
-        words |= {v for t in self.constants.values() for r in t.values() for v in r._items.values() if isinstance(v, str)}
+        words |= {
+            v for t in self.constants.values() for r in t.values() for v in r.cells.values() if isinstance(v, str)
+        }
         words |= self._field_words()
         records = {name: expressions.table_type(name, self._row_types(name)) for name in self.constants}
         done = dict.fromkeys(self.spec.actions, DataType.FLOAT)
@@ -245,7 +269,11 @@ class Compiler:
     def _start(self, name: str, spec: Fact, kind: Kind) -> Value:
         start = spec.flag if kind.name == "flag" else spec.start
         if start is None:
-            return kind.low if kind.low is not None and kind.name in {"number", "money"} and kind.low > 0 else kind.empty
+            return (
+                kind.low
+                if kind.low is not None and kind.name in {"number", "money"} and kind.low > 0
+                else kind.empty
+            )
         try:
             return kind.read(start)
         except ValueError as error:
@@ -313,7 +341,9 @@ class Compiler:
             compiled[name] = self.compile(text, here, expressions.type_of(fields[name]))
         return compiled
 
-    def _sets(self, sets: Mapping[str, str], path: KeyPath, vocabulary: Vocabulary | None = None) -> dict[str, Compiled]:
+    def _sets(
+        self, sets: Mapping[str, str], path: KeyPath, vocabulary: Vocabulary | None = None
+    ) -> dict[str, Compiled]:
         compiled = {}
         for name, text in sets.items():
             here = (*path, name)
@@ -324,7 +354,9 @@ class Compiler:
             word = text.strip("'\" ")
             if kind.name == "choice" and word in self.vocabulary.words and word not in kind.options:
                 if not value.reads:
-                    self.problem(here, "expression", f"'{word}' is no value of '{name}'{did_you_mean(word, kind.options)}")
+                    self.problem(
+                        here, "expression", f"'{word}' is no value of '{name}'{did_you_mean(word, kind.options)}"
+                    )
             compiled[name] = value
         return compiled
 
@@ -420,7 +452,9 @@ class Compiler:
             if not move.say.get(language) and not move.say.get("*"):
                 self.problem((*path, "say"), "missing-language", f"has no line for '{language}'")
         acts = {a: self._policy(a, given, role, (*path, "do", a)) for a, given in move.do.items()}
-        return MoveDef(self._seen_by(role, self.compile(move.when, (*path, "when"), DataType.BOOLEAN), path), move, acts)
+        return MoveDef(
+            self._seen_by(role, self.compile(move.when, (*path, "when"), DataType.BOOLEAN), path), move, acts
+        )
 
     def _seen_by(self, role: str, compiled: Compiled, path: KeyPath) -> Compiled:
         """Note a fact that a scripted player would have to peep at."""
@@ -429,11 +463,11 @@ class Compiler:
                 self.problem(path, "not-known", f"'{name}' is not known to '{role}'")
         return compiled
 
-    def _policy(self, action: str, given: Mapping[str, Any], role: str, path: KeyPath) -> dict[str, Any]:
+    def _policy(self, action: str, given: Mapping[str, Any], role: str, path: KeyPath) -> dict[str, Policy]:
         if not self.check_name(action, "actions", path):
             return {}
         fields = self.actions[action].fields if action in self.actions else {}
-        policy: dict[str, Any] = {}
+        policy: dict[str, Policy] = {}
         for name, value in given.items():
             here = (*path, name)
             if name not in fields:
@@ -450,11 +484,13 @@ class Compiler:
             self.problem(path, "missing-field", f"lacks the field '{missing}'")
         return policy
 
-    def _pick(self, given: dict[str, Any], kind: Kind, path: KeyPath) -> tuple[tuple[Value, float], ...]:
+    def _pick(self, given: dict[str, Any], kind: Kind, path: KeyPath) -> Pick:
         options = given.get("pick")
         if set(given) != {"pick"} or not isinstance(options, list | dict) or not options:
-            self.problem(path, "pick", "must be an expression, or {pick: [a, b]}, or {pick: {a: weight, b: weight}}")
-            return ()
+            self.problem(
+                path, "pick", "must be an expression, or {pick: [a, b]}, or {pick: {a: weight, b: weight}}"
+            )
+            return Pick(())
         weighted = options.items() if isinstance(options, dict) else [(o, 1) for o in options]
         picks = []
         for i, (option, weight) in enumerate(weighted):
@@ -463,7 +499,7 @@ class Compiler:
                 self.problem(here, "pick", "a weight must be a number above zero")
                 continue
             picks.append((self._read(option, kind, here), float(weight)))
-        return tuple(picks)
+        return Pick(tuple(picks))
 
     def _read(self, given: Any, kind: Kind, path: KeyPath) -> Value:
         try:
@@ -479,7 +515,10 @@ class Compiler:
             self.check_name(spec.limits.ends, "ends", ("limits", "ends"))
         for state in sorted(set(spec.states) & set(spec.ends)):
             self.problem(("ends", state), "name", f"'{state}' is also a state")
-        taken = {**dict.fromkeys(RESERVED, "part of the language"), **dict.fromkeys(expressions.FUNCTIONS, "a function")}
+        taken = {
+            **dict.fromkeys(RESERVED, "part of the language"),
+            **dict.fromkeys(expressions.FUNCTIONS, "a function"),
+        }
         for section in ("facts", "derived", "tables", "roles"):
             for name in getattr(spec, section):
                 if name in taken:

@@ -35,15 +35,11 @@ _CACHE_SIZE = 256
 
 
 def _number_function(name: str) -> Any:
-    return DataType.FUNCTION(
-        name, return_type=DataType.FLOAT, argument_types=(DataType.ARRAY(DataType.FLOAT),)
-    )
+    return DataType.FUNCTION(name, return_type=DataType.FLOAT, argument_types=(DataType.ARRAY(DataType.FLOAT),))
 
 
 def _truth_function(name: str) -> Any:
-    return DataType.FUNCTION(
-        name, return_type=DataType.BOOLEAN, argument_types=(DataType.ARRAY(DataType.BOOLEAN),)
-    )
+    return DataType.FUNCTION(name, return_type=DataType.BOOLEAN, argument_types=(DataType.ARRAY(DataType.BOOLEAN),))
 
 
 def _sum(items: tuple[Decimal, ...]) -> Decimal:
@@ -72,12 +68,19 @@ class Row:
 
     __slots__ = ("_items",)
 
+    _items: dict[str, Value]
+
     def __init__(self, items: Mapping[str, Value]) -> None:
         object.__setattr__(self, "_items", dict(items))
 
+    @property
+    def cells(self) -> Mapping[str, Value]:
+        """The values by name."""
+        return self._items
+
     def __getattr__(self, name: str) -> Value:
         try:
-            return self._items[name]  # type: ignore[no-any-return]
+            return self._items[name]
         except KeyError:
             raise AttributeError(name) from None
 
@@ -226,7 +229,9 @@ class Compiled:
         self.reads: frozenset[str] = frozenset(n for n in names if n in vocabulary.kinds or n in vocabulary.records)
         self._words = {n: n for n in names if n in vocabulary.words and n not in self.reads}
         self._functions = {n: FUNCTIONS[n][1] for n in names if n in FUNCTIONS and n not in self.reads}
-        self._varying = tuple(sorted(n for n in self.reads if not DataType.is_type(_table(vocabulary, n), DataType.MAPPING)))
+        self._varying = tuple(
+            sorted(n for n in self.reads if not DataType.is_type(_table(vocabulary, n), DataType.MAPPING))
+        )
         self._seen: dict[tuple[Any, ...], Any] = {}
 
     def __call__(self, scope: Mapping[str, Any]) -> Any:
@@ -271,7 +276,7 @@ def _resolve(scope: Mapping[str, Any], name: str) -> Any:
 
 def _walk(node: Any) -> Iterator[Any]:
     yield node
-    for name in _attributes(type(node)) + tuple(getattr(node, "__dict__", ())):
+    for name in _attributes(node.__class__) + tuple(getattr(node, "__dict__", ())):
         value = getattr(node, name, None)
         for child in value if isinstance(value, tuple | list) else (value,):
             if isinstance(child, ast.ASTNodeBase):

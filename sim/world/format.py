@@ -319,7 +319,9 @@ class WorldFile(Part):
     tables: dict[Name, dict[Name, dict[str, Any]]] = Field({}, description="constants: table, row, column")
     roles: dict[Name, Annotated[Role, BeforeValidator(_as_role)]] = Field(min_length=1)
     facts: dict[Name, Fact] = {}
-    derived: dict[Name, Annotated[Derived, BeforeValidator(_as_derived)]] = Field({}, description="values computed from the facts")
+    derived: dict[Name, Annotated[Derived, BeforeValidator(_as_derived)]] = Field(
+        {}, description="values computed from the facts"
+    )
     actions: dict[Name, Action] = {}
     context: Annotated[Context, BeforeValidator(_as_context)] = Context(of="all", turns=8)
     turn: Annotated[Minutes, BeforeValidator(_as_minutes)] = Minutes(fixed=1)

@@ -42,7 +42,8 @@ class Kind:
     @property
     def empty(self) -> Value:
         """The value a fact has where its world gives none."""
-        return {"flag": False, "number": Decimal(0), "money": Decimal(0), "list": ()}.get(self.name)
+        empty: dict[str, Value] = {"flag": False, "number": Decimal(0), "money": Decimal(0), "list": ()}
+        return empty.get(self.name)
 
     def read(self, given: object) -> Value:
         """Turn a JSON value (from a model, an option or a log) into a value of this kind.
@@ -112,13 +113,16 @@ class Kind:
     def _read_list(self, given: object) -> tuple[Value, ...]:
         if not isinstance(given, list | tuple):
             raise ValueError("must be a list")
-        low, high = int(self.low or 0), int(self.high or MAX_ITEMS)
-        if not low <= len(given) <= high:
-            size = f"at least {low}" if len(given) < low else f"at most {high}"
-            raise ValueError(f"must have {size} item{'s' if size != 'at least 1' else ''}")
+        if not self.fits(len(given)):
+            size = f"at least {self.low}" if len(given) < (self.low or 0) else f"at most {self.high or MAX_ITEMS}"
+            raise ValueError(f"must have {size} items")
         if self.item is None:
             raise ValueError("has items of no kind")
         return tuple(self.item.read(item) for item in given)
+
+    def fits(self, items: int) -> bool:
+        """Whether a list may have so many items."""
+        return int(self.low or 0) <= items <= int(self.high or MAX_ITEMS)
 
     def show(self, value: Value, language: str) -> str:
         """Write a value for people: the label of a choice, an amount with its decimals."""

@@ -207,7 +207,7 @@ def _row_labels(spec: WorldFile) -> dict[str, dict[str, str]]:
             return word(value, language)
         fact = spec.facts.get(column)
         title = label_of(fact.label, language) if fact else ""
-        return f"{title or column} {show_number(Decimal(str(value)))}"
+        return f"{title} {show_number(Decimal(str(value)))}".strip()
 
     labels: dict[str, dict[str, str]] = {}
     for table, rows in spec.tables.items():
@@ -276,7 +276,9 @@ def _note(error: ValidationError, source: Source, model: type[BaseModel]) -> lis
         if kind == "extra_forbidden":
             message = f"unknown key '{path[-1]}'{did_you_mean(str(path[-1]), _keys(model, path[:-1]))}"
         elif kind == "string_type" and item["input"] is None and " " in str(path[-1]):
-            message = f"'{path[-1]}' stands alone: inside {{ }} a comma ends a text, so put the whole text in quotes"
+            message = (
+                f"'{path[-1]}' stands alone: inside {{ }} a comma ends a text, so put the whole text in quotes"
+            )
         elif kind == "missing":
             message, path = f"lacks the key '{path[-1]}'", path[:-1]
         elif kind == "string_pattern_mismatch":

@@ -25,6 +25,9 @@ KeyPath = tuple[Key, ...]
 _BASE: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+_TOP: Any = yaml.Mark("", 0, 0, 0, None, 0)
+
+
 class _Loader(_BASE):  # type: ignore[misc, valid-type]
     """Resolves the plain scalars of YAML 1.2's core schema, and nothing else."""
 
@@ -90,13 +93,13 @@ def _parse(text: str, source: Source) -> Source:
         depth = 0
         for event in yaml.parse(text, Loader=_BASE):
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-                mark = event.start_mark
+                mark = event.start_mark or _TOP
                 message = "anchors and aliases (& and *) are not used in these files"
                 source.problems.append(Problem(name, mark.line + 1, mark.column + 1, "alias", message))
                 return source
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > MAX_DEPTH:
-                mark = event.start_mark
+                mark = event.start_mark or _TOP
                 message = f"nested deeper than {MAX_DEPTH} levels"
                 source.problems.append(Problem(name, mark.line + 1, mark.column + 1, "too-deep", message))
                 return source
@@ -170,9 +173,7 @@ def merge(base: Source, patch: Any, at: KeyPath) -> Source:
     return Source(value, marks, list(base.problems), base.name)
 
 
-def _merged(
-    base: Any, patch: Any, path: KeyPath, at: KeyPath, marks: dict[KeyPath, tuple[str, int, int]]
-) -> Any:
+def _merged(base: Any, patch: Any, path: KeyPath, at: KeyPath, marks: dict[KeyPath, tuple[str, int, int]]) -> Any:
     if not isinstance(patch, dict):
         for key in [k for k in marks if k[: len(path)] == path]:
             del marks[key]

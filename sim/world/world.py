@@ -75,12 +75,23 @@ class TransitionDef:
 
 
 @dataclass(frozen=True)
+class Pick:
+    """Values to choose from by the seed, each with its weight."""
+
+    options: tuple[tuple[Value, float], ...]
+
+
+Policy = Compiled | Pick | Value
+"""How the scripted model comes to a field of an act: an expression, a pick, or a fixed value."""
+
+
+@dataclass(frozen=True)
 class MoveDef:
     """A move of the scripted model: what it may say and do, and when."""
 
     when: Compiled
     move: Move
-    acts: Mapping[str, Mapping[str, Any]]
+    acts: Mapping[str, Mapping[str, Policy]]
 
 
 @dataclass(frozen=True)
