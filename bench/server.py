@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -33,16 +34,23 @@ class Count:
         return self.prompt + self.completion
 
 
-class CountingServer:
-    """Answers selection questions with the next name in turn, and everything else with ``REPLY``.
+def completion(text: str, asked: int, answered: int) -> dict[str, Any]:
+    """The body of a chat completion."""
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+    usage = {"prompt_tokens": asked, "completion_tokens": answered, "total_tokens": asked + answered}
+    return {
+        "id": "c1", "object": "chat.completion", "created": 0, "model": "local", "choices": [choice], "usage": usage
+    }  # fmt: skip
 
-    Where the request asks for JSON, the acts that the schema does not let be null are filled in.
+
+class ChatServer:
+    """Serves ``/v1/chat/completions`` on a free loopback port with whatever ``answer`` gives: a status and a body.
+
+    ``requests`` keeps each request's headers and body.
     """
 
-    def __init__(self) -> None:
-        self.count = Count()
-        self._lock = threading.Lock()
-        self._turn = 0
+    def __init__(self, answer: Callable[[dict[str, Any]], tuple[int, dict[str, Any]]]) -> None:
+        self.requests: list[tuple[dict[str, str], dict[str, Any]]] = []
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -50,10 +58,11 @@ class CountingServer:
             disable_nagle_algorithm = True
 
             def do_POST(self) -> None:
-                length = int(self.headers.get("Content-Length", 0))
-                body = outer.answer(json.loads(self.rfile.read(length)))
+                request = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+                outer.requests.append((dict(self.headers), request))
+                status, body = answer(request)
                 data = json.dumps(body).encode()
-                self.send_response(200)
+                self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
@@ -76,6 +85,19 @@ class CountingServer:
         self._server.shutdown()
         self._server.server_close()
 
+
+class CountingServer(ChatServer):
+    """Answers selection questions with the next name in turn, and everything else with ``REPLY``.
+
+    Where the request asks for JSON, the acts that the schema does not let be null are filled in.
+    """
+
+    def __init__(self) -> None:
+        self.count = Count()
+        self._lock = threading.Lock()
+        self._turn = 0
+        super().__init__(lambda request: (200, self.answer(request)))
+
     def reset(self) -> None:
         """Count from nothing."""
         self.count = Count()
@@ -90,10 +112,7 @@ class CountingServer:
             self.count.calls += 1
             self.count.prompt += asked
             self.count.completion += answered
-        message = {"role": "assistant", "content": text}
-        usage = {"prompt_tokens": asked, "completion_tokens": answered, "total_tokens": asked + answered}
-        choice = {"index": 0, "message": message, "finish_reason": "stop"}
-        return {"id": "c", "object": "chat.completion", "created": 0, "model": "counting", "choices": [choice], "usage": usage}
+        return completion(text, asked, answered)
 
     def _text(self, request: dict[str, Any], messages: list[dict[str, str]]) -> str:
         names = next((m for m in map(_CHOOSE.search, (m["content"] for m in messages)) if m), None)

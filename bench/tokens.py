@@ -93,7 +93,15 @@ def stretched(folder: Path, factor: int) -> Path:
     source = Path(load("hospital_visit").name)
     bundled = Path(__file__).resolve().parent.parent / "worlds" / source
     world = yaml.safe_load((bundled / "world.yaml").read_text(encoding="utf-8"))
-    due = {"register": 3, "pay_fee": 4, "prescribe": 6, "leave_for": 6, "pay_bill": 3, "give_receipt": 4, "dispense": 1}
+    due = {
+        "register": 3,
+        "pay_fee": 4,
+        "prescribe": 6,
+        "leave_for": 6,
+        "pay_bill": 3,
+        "give_receipt": 4,
+        "dispense": 1,
+    }
     for action, turns in due.items():
         world["actions"][action]["due"] = f"state_turns >= {turns * factor}"
     for state in world["states"].values():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from sim.cli.app import app
 from sim.cli import authoring, reading, running  # noqa: F401 - they add their commands to the app
+from sim.cli.app import app
 from sim.errors import ModelError, SimError
 
 
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def _tell(error: SimError) -> None:
-    from sim.world.world import CONTROL  # noqa: PLC0415 - not needed unless something went wrong
+    from sim.world.kinds import CONTROL  # noqa: PLC0415 - not needed unless something went wrong
 
     lines = [CONTROL.sub("", line) for line in str(error).splitlines()]
     sys.stderr.write("".join(f"{'' if i else 'sim: '}{line}\n" for i, line in enumerate(lines)))

@@ -17,7 +17,7 @@ from sim.errors import DefinitionError, did_you_mean
 def list_all_worlds(as_json: Json = False) -> None:
     """List the worlds: yours in ./worlds, then those that come with the package. Example: sim worlds."""
     from sim.cli.show import console, table  # noqa: PLC0415
-    from sim.world.library import list_worlds, variants_of  # noqa: PLC0415
+    from sim.world.folders import list_worlds, variants_of  # noqa: PLC0415
     from sim.world.source import read_yaml  # noqa: PLC0415
 
     rows: list[dict[str, Any]] = []
@@ -53,7 +53,7 @@ def list_all_worlds(as_json: Json = False) -> None:
 def list_all_personas(as_json: Json = False) -> None:
     """List the personas: yours in ./personas, then those that come with the package. Example: sim personas."""
     from sim.cli.show import console, table  # noqa: PLC0415
-    from sim.world.library import list_personas  # noqa: PLC0415
+    from sim.world.folders import list_personas  # noqa: PLC0415
     from sim.world.source import read_yaml  # noqa: PLC0415
 
     rows: list[dict[str, Any]] = []
@@ -79,8 +79,8 @@ def check(world: WorldName, as_json: Json = False) -> None:
 
     Example: sim check ./worlds/my_world
     """
+    from sim.world.folders import variants_of  # noqa: PLC0415
     from sim.world.library import check as check_world  # noqa: PLC0415
-    from sim.world.library import variants_of  # noqa: PLC0415
 
     problems, loaded = check_world(world)
     reachable = _reachable(loaded) if loaded is not None else []

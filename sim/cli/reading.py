@@ -124,7 +124,7 @@ def _show_turn(log: Any, turn: int, *, with_prompt: bool, as_json: bool) -> None
 
 
 def _print_turn(record: Any, facts: Any, calls: Any, refused: Any, messages: Any) -> None:
-    from sim.world.world import CONTROL  # noqa: PLC0415
+    from sim.world.kinds import CONTROL  # noqa: PLC0415
 
     def line(key: str, value: object) -> None:
         typer.echo(f"{key:9} {CONTROL.sub('', str(value))}")

@@ -11,8 +11,8 @@ from typing import Any
 from sim.engine.machine import Act, Refused, Situation, open_actions, scope, settle
 from sim.engine.phrases import phrase
 from sim.world.expressions import ExpressionError
-from sim.world.kinds import Value, label_of
-from sim.world.world import CONTROL, ActionDef, World
+from sim.world.kinds import CONTROL, Value, label_of
+from sim.world.world import ActionDef, World
 
 _FENCE = re.compile(r"```(?:json)?\s*(\{.*?\})\s*```", re.DOTALL)
 _SPACES = re.compile(r"\s+")

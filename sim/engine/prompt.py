@@ -78,7 +78,7 @@ def build(world: World, situation: Situation, history: Sequence[Utterance], role
     turn_of = phrase(language, "turn_of", me=names["me"], others=phrase(language, "comma").join(others) or "…")
     actions = open_actions(world, situation, role)
     if actions:
-        parts.append(phrase(language, "acts") + _offer(world, actions, language))
+        parts.append(phrase(language, "acts") + _offer(world, actions, names, language))
         parts.append(turn_of + phrase(language, "json") + _shape(actions, language))
     else:
         parts.append(turn_of + phrase(language, "speak"))
@@ -126,10 +126,12 @@ def _known(world: World, role: str, values: Mapping[str, Value], language: str) 
     return items
 
 
-def _offer(world: World, actions: Sequence[tuple[ActionDef, bool]], language: str) -> str:
+def _offer(
+    world: World, actions: Sequence[tuple[ActionDef, bool]], names: Mapping[str, object], language: str
+) -> str:
     offers = []
     for action, is_due in actions:
-        words = label_of(action.about, language) or label_of(action.label, language)
+        words = render(label_of(action.about, language) or label_of(action.label, language), names)
         text = f"{action.name} {words}".strip() + (phrase(language, "must") if is_due else "")
         choices = [_choices(world, action, name, kind, language) for name, kind in action.fields.items()]
         offers.append(" ".join([text, *filter(None, choices)]))

@@ -10,8 +10,7 @@ from sim.engine.clock import time_of_day
 from sim.errors import DefinitionError, did_you_mean
 from sim.record.records import AnyRecord, EpisodeEnded, EpisodeStarted, Header, Transition, Turn, Warning_
 from sim.world.format import Persona, WorldFile
-from sim.world.kinds import label_of
-from sim.world.world import CONTROL
+from sim.world.kinds import CONTROL, label_of
 
 
 @dataclass(frozen=True)

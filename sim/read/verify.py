@@ -10,9 +10,9 @@ from typing import Any
 
 from sim.errors import DefinitionError, MismatchError, RunLogError
 from sim.models.recorded import Recorded
+from sim.read.fold import values
 from sim.record.log import RunLog
 from sim.stage.run import Run, Settings
-from sim.read.fold import values
 from sim.world.library import revive
 
 

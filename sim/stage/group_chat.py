@@ -106,8 +106,18 @@ class _Cast:
         self.run = run
         self.episode: Episode | None = None
         self.agents = {role: self._agent(role) for role in run.world.roles}
+        # The initiator sits in the group, though it is never chosen: so it hears all, and AutoGen can sum up the chat.
+        self.initiator = autogen.ConversableAgent(
+            "narrator" if "narrator" not in self.agents else "narrator_",
+            llm_config=False,
+            human_input_mode="NEVER",
+            code_execution_config=False,
+            is_termination_msg=_never,
+            default_auto_reply=None,
+            silent=True,
+        )
         self.chat = autogen.GroupChat(
-            agents=list(self.agents.values()),
+            agents=[self.initiator, *self.agents.values()],
             messages=[],
             max_round=_NO_LIMIT,
             speaker_selection_method=self._select,
@@ -120,15 +130,6 @@ class _Cast:
             human_input_mode="NEVER",
             is_termination_msg=_never,
             max_consecutive_auto_reply=_NO_LIMIT,
-            silent=True,
-        )
-        self.initiator = autogen.ConversableAgent(
-            "narrator",
-            llm_config=False,
-            human_input_mode="NEVER",
-            code_execution_config=False,
-            is_termination_msg=_never,
-            default_auto_reply=None,
             silent=True,
         )
 

@@ -298,8 +298,8 @@ class Compiler:
         inner = self.vocabulary.extended(records={"act": act}, options=options)
         if len(sound) < len(fields):
             return None
-        for text in (action.label, action.about):
-            self.words(text, path)
+        self.words(action.label, (*path, "label"))
+        self.words(action.about, (*path, "about"), self._template_names(action.by))
         needs = []
         for i, need in enumerate(action.needs):
             self.words(need.why, (*path, "needs", i, "why"), self._template_names(action.by) | {"act"})

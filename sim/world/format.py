@@ -152,7 +152,7 @@ class Action(Part):
 
     by: Names = Field(description="the roles that may")
     label: Text = Field({}, description="what it is called")
-    about: Text = Field({}, description="what the actor is told about it")
+    about: Text = Field({}, description="what the actor is told about it; a template over what it knows")
     when: Expression = Field("true", description="it is open only while this holds")
     due: Expression = Field("false", description="while this holds, a turn without it is sent back")
     fields: dict[Name, ActionField] = {}

@@ -5,6 +5,7 @@ Numbers and money are exact decimals, never floats, so that sums of prices are e
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,9 @@ Value = bool | Decimal | str | tuple["Value", ...] | None
 Json = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 
 KindName = Literal["flag", "number", "money", "text", "choice", "list"]
+
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069\ufeff]")
+"""Characters that could move a terminal's cursor or turn text around: shown nowhere, kept in raw answers."""
 
 CENT = Decimal("0.01")
 LARGEST = Decimal(10) ** 12

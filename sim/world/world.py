@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from sim.world.expressions import Compiled, Row
@@ -115,7 +114,7 @@ class StateDef:
         return tuple(sorted(heard))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class World:
     """A checked world, ready to be run; the same for the same files, and never changed.
 
@@ -137,7 +136,9 @@ class World:
     resolved: Mapping[str, Any]
     digest: str
     variant: str | None = None
-    warnings: tuple[str, ...] = field(default=())
+
+    def __repr__(self) -> str:
+        return f"<World {self.name}{f' ({self.variant})' if self.variant else ''} {self.digest[:12]}>"
 
     @property
     def name(self) -> str:
@@ -171,7 +172,3 @@ class World:
     def is_language(self, language: str) -> bool:
         """Whether the world speaks a language."""
         return language in self.spec.languages
-
-
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069\ufeff]")
-"""Characters that could move a terminal's cursor or turn text around: shown nowhere, kept in raw answers."""

@@ -1,0 +1,30 @@
+"""What all tests share: the hospital visit as a world, and one finished run of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+import sim
+from sim.world.world import World
+
+settings.register_profile("sim", deadline=None, print_blob=True)
+settings.load_profile("sim")
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def world() -> World:
+    """The hospital visit, checked and ready to be run."""
+    return sim.load(ROOT / "worlds" / "hospital_visit")
+
+
+@pytest.fixture(scope="session")
+def log_path(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The log of a finished scripted run in Chinese with seed 7; read it, never change it."""
+    path = tmp_path_factory.mktemp("run") / "visit.jsonl"
+    sim.run(world, seed=7, language="zh", out=path)
+    return path

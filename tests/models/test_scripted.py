@@ -1,0 +1,64 @@
+"""The scripted model plays the visit to its end, each seed in its own words."""
+
+from __future__ import annotations
+
+import pytest
+
+import sim
+from sim.models.scripted import Scripted
+from sim.record.records import READER, Turn
+from sim.stage.run import Run, settings_for
+from sim.world.world import World
+from tests.stage.test_episode import Ledger, check_rules
+
+
+def play(world: World, seed: int, language: str) -> Ledger:
+    """The records of a scripted visit."""
+    records = Ledger()
+    Run(
+        world, settings_for(world, seed=seed, language=language), dict.fromkeys(world.roles, Scripted()), records
+    ).play()
+    return records
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_every_seed_is_discharged_and_most_say_something_else(world: World, language: str) -> None:
+    """Seeds 0 to 199, no refusal and no warning; at least fifty different conversations."""
+    conversations = set()
+    for seed in range(200):
+        records = play(world, seed, language)
+        assert [r["outcome"] for r in records if r["type"] == "episode_ended"] == ["discharged"], seed
+        assert [r for r in records if r["type"] in {"refusal", "warning"}] == [], seed
+        conversations.add(tuple(r["text"] for r in records if r["type"] == "turn"))
+    assert len(conversations) >= 50
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_triage_variant_is_played_as_well(language: str) -> None:
+    """The nurse speaks in each of fifty visits, and the rules hold."""
+    triage = sim.load("hospital_visit", variant="triage")
+    for seed in range(50):
+        records = play(triage, seed, language)
+        check_rules(triage, list(records))
+        turns = [r for r in map(lambda r: READER.validate_python(r), records) if isinstance(r, Turn)]
+        assert "nurse" in {t.speaker for t in turns}
+
+
+def test_some_patients_are_sent_back_to_the_cashier(world: World) -> None:
+    """The pharmacy meets unpaid patients, and none of them leaves with medicine."""
+    sent = [s for s in range(60) if any(a["action"] == "send_to_cashier" for a in acts(play(world, s, "en")))]
+    assert 3 <= len(sent) <= 25
+
+
+def acts(records: Ledger) -> list[dict[str, object]]:
+    """All acts of a visit."""
+    return [a for r in records if r["type"] == "turn" for a in r["acts"]]
+
+
+def test_nobody_says_the_same_line_twice_in_a_state(world: World) -> None:
+    """It reads like a conversation, not like a template."""
+    doubled = 0
+    for seed in range(60):
+        said = [(r["state"], r["speaker"], r["text"]) for r in play(world, seed, "zh") if r["type"] == "turn"]
+        doubled += len(said) - len(set(said))
+    assert doubled <= 2
