@@ -124,13 +124,13 @@ def _layout(graph: Graph, spacing: float) -> tuple[dict[str, Point], dict[tuple[
     shift = 0.0
     for points, width, _, joined in found:
         for key, (x, y) in points:
-            spot = (x + shift, -y * 130 / spacing)
+            spot = (x * 1.15 + shift, -y * 130 / spacing)
             if key < len(names):
                 places[names[key]] = spot
             else:
                 dummies[key] = spot
         hops += list(joined)
-        shift += width + spacing
+        shift += width * 1.15 + spacing
     for index, name in enumerate(n for n in names if n not in places):
         places[name] = (shift + index * spacing, 0.0)
     return places, {(names[a], names[b]): _through(a, b, hops, dummies) for a, b in edges}
@@ -158,6 +158,7 @@ def _edges(
     for source, target, data in graph.edges(data=True):
         guards.setdefault((source, target), []).append(data["guard"])
     lines, labels = [], []
+    taken: list[tuple[Point, float]] = []
     for (source, target), texts in guards.items():
         is_back = (target, source) in guards and places[target][1] < places[source][1]
         aside = 26 if is_back else (-26 if (target, source) in guards else 0)
@@ -173,9 +174,26 @@ def _edges(
             f'<path d="{path}" stroke="#666" stroke-width="1.2" stroke-linejoin="round" fill="none" '
             'marker-end="url(#arrow)"/>'
         )
-        at = middle[len(middle) // 2] if len(middle) > 1 else middle[0]
-        labels += [_label(text, at[0], at[1] + 15 * i) for i, text in enumerate(t for t in texts if t)]
+        for text in filter(None, texts):
+            spot = _free_spot(text, middle[0], taken)
+            labels.append(_label(text, *spot))
     return lines, labels
+
+
+def _free_spot(text: str, at: Point, taken: list[tuple[Point, float]]) -> Point:
+    """The nearest place below or above where a label covers no other; it is taken then."""
+    width = _width(_shortened(text), 11) + 6
+    x, y = at
+    for step in (0, 16, -16, 32, -32, 48, -48):
+        if all(abs(x - px) * 2 > width + w or abs(y + step - py) > 15 for (px, py), w in taken):
+            y += step
+            break
+    taken.append(((x, y), width))
+    return x, y
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 48 else text[:47] + "…"
 
 
 def _border(node: Point, towards: Point) -> Point:
@@ -187,7 +205,7 @@ def _border(node: Point, towards: Point) -> Point:
 
 
 def _label(text: str, x: float, y: float) -> str:
-    shown = text if len(text) <= 48 else text[:47] + "…"
+    shown = _shortened(text)
     width = _width(shown, 11) + 6
     return (
         f'<rect x="{x - width / 2:.1f}" y="{y - 9:.1f}" width="{width:.1f}" height="15" fill="white" '

@@ -18,7 +18,7 @@ from sim.world.expressions import Compiled, ExpressionError, Row, Vocabulary
 from sim.world.format import Action, ActionField, Fact, State, Transition, TypedField, WorldFile
 from sim.world.kinds import MAX_ITEMS, Kind, Value
 from sim.world.source import KeyPath, Source
-from sim.world.templates import TemplateError, names_in
+from sim.world.templates import TemplateError, attributes_in, names_in
 from sim.world.world import (
     BROKEN,
     OUT_OF_LIMITS,
@@ -153,7 +153,7 @@ class Compiler:
         first = next(iter(rows.values()), None)
         for name, row in rows.items():
             for column in self._columns(table):
-                if type(getattr(row, column)) is not type(getattr(first, column)):
+                if first and type(row.cells[column]) is not type(first.cells[column]):
                     message = f"'{column}' is not of the same kind as in the first row"
                     self.problem(("tables", table, name, column), "table", message)
 
@@ -177,6 +177,9 @@ class Compiler:
             return self.kinds.get(field.of)
         low = None if field.from_ is None else Decimal(str(field.from_))
         high = None if field.to is None else Decimal(str(field.to))
+        if field.at_least is not None and field.at_most is not None and field.at_least > field.at_most:
+            message = f"'at_least' ({field.at_least}) is greater than 'at_most' ({field.at_most})"
+            self.problem(path, "range", message)
         if low is not None and high is not None and low > high:
             self.problem(path, "range", f"'from' ({low}) is greater than 'to' ({high})")
         if field.flag is not None:
@@ -205,6 +208,9 @@ class Compiler:
         self, table: str | None, ids: Mapping[str, Mapping[str, str]], path: KeyPath
     ) -> dict[str, Mapping[str, str]] | None:
         if table is None:
+            if not ids:
+                self.problem(path, "empty", "must not be empty")
+                return None
             for option, label in ids.items():
                 self.words(label, (*path, option))
             return dict(ids)
@@ -247,7 +253,7 @@ class Compiler:
     def _row_types(self, table: str) -> dict[str, Any]:
         first = next(iter(self.constants[table].values()), None)
         types = {bool: DataType.BOOLEAN, Decimal: DataType.FLOAT, str: DataType.STRING}
-        return {c: types[type(getattr(first, c))] for c in self._columns(table)} if first else {}
+        return {c: types[type(first.cells[c])] for c in self._columns(table)} if first else {}
 
     def _facts(self) -> dict[str, FactDef]:
         facts: dict[str, FactDef] = {}
@@ -303,10 +309,12 @@ class Compiler:
         needs = []
         for i, need in enumerate(action.needs):
             self.words(need.why, (*path, "needs", i, "why"), self._template_names(action.by) | {"act"})
+            for text in need.why.values():
+                self._check_act(text, sound, (*path, "needs", i, "why"))
             that = self.compile(need.that, (*path, "needs", i), DataType.BOOLEAN, inner)
             needs.append(NeedDef(that, need.why))
         fallback: dict[str, Compiled] | None = None
-        if action.fallback != "skip":
+        if action.fallback is not None:
             fallback = self._fallback(action.fallback, sound, path)
         return ActionDef(
             name,
@@ -322,6 +330,15 @@ class Compiler:
             self._sets(action.sets, (*path, "sets"), inner),
             fallback,
         )
+
+    def _check_act(self, text: str, fields: Mapping[str, Kind], path: KeyPath) -> None:
+        """Note a field in ``{{ act.FIELD }}`` that the act does not have."""
+        try:
+            used = attributes_in(text, "act")
+        except TemplateError:
+            return
+        for name in sorted(used - set(fields)):
+            self.problem(path, "template", f"unknown name 'act.{name}' in a template{did_you_mean(name, fields)}")
 
     def _table_of(self, field: TypedField) -> str | None:
         if isinstance(field, ActionField) and field.of is not None:
@@ -339,6 +356,7 @@ class Compiler:
                 self.problem(here, "unknown-field", f"unknown field '{name}'{did_you_mean(name, fields)}")
                 continue
             compiled[name] = self.compile(text, here, expressions.type_of(fields[name]))
+            self._check_word(text, compiled[name], fields[name], here)
         return compiled
 
     def _sets(
@@ -351,14 +369,17 @@ class Compiler:
                 continue
             kind = self.kinds[name]
             value = self.compile(text, here, expressions.type_of(kind), vocabulary)
-            word = text.strip("'\" ")
-            if kind.name == "choice" and word in self.vocabulary.words and word not in kind.options:
-                if not value.reads:
-                    self.problem(
-                        here, "expression", f"'{word}' is no value of '{name}'{did_you_mean(word, kind.options)}"
-                    )
+            self._check_word(text, value, kind, here)
             compiled[name] = value
         return compiled
+
+    def _check_word(self, text: str, value: Compiled, kind: Kind, path: KeyPath) -> None:
+        """Note a word that is not among the options of a choice."""
+        word = text.strip("'\" ")
+        if kind.name == "choice" and value.text == text and not value.reads and word not in kind.options:
+            self.problem(
+                path, "expression", f"'{word}' is no value of '{path[-1]}'{did_you_mean(word, kind.options)}"
+            )
 
     def _template_names(self, roles: list[str] | tuple[str, ...]) -> set[str]:
         shared = [{f.name for f in self.facts.values() if r in f.known_to} for r in roles if r in self.spec.roles]
@@ -378,7 +399,7 @@ class Compiler:
                 self.words(text, here, self._template_names([role]))
         actions = tuple(a for a in state.actions if self.check_name(a, "actions", (*path, "actions")))
         for action in actions:
-            by = self.spec.actions[action].by if action in self.spec.actions else []
+            by = [r for r in self.spec.actions[action].by if r in self.spec.roles]
             if by and not set(by) & set(state.speakers):
                 message = f"nobody who speaks here may '{action}' (it is by {', '.join(by)})"
                 self.problem((*path, "actions"), "no-actor", message)
@@ -452,6 +473,15 @@ class Compiler:
             if not move.say.get(language) and not move.say.get("*"):
                 self.problem((*path, "say"), "missing-language", f"has no line for '{language}'")
         acts = {a: self._policy(a, given, role, (*path, "do", a)) for a, given in move.do.items()}
+        for action in (a for a in acts if a in self.actions):
+            offered = self.spec.states[str(path[1])].actions
+            if action not in offered or role not in self.actions[action].by:
+                why = (
+                    f"'{path[1]}' does not open '{action}'"
+                    if action not in offered
+                    else f"'{role}' may not '{action}'"
+                )
+                self.problem((*path, "do", action), "not-open", why)
         return MoveDef(
             self._seen_by(role, self.compile(move.when, (*path, "when"), DataType.BOOLEAN), path), move, acts
         )
@@ -524,7 +554,9 @@ class Compiler:
                 if name in taken:
                     self.problem((section, name), "name", f"the name '{name}' is {taken[name]}")
                 taken[name] = f"already used in {section}"
-        for word in sorted(self.vocabulary.words & (set(spec.facts) | set(spec.derived) | set(spec.tables))):
+        for word in sorted(
+            (self.vocabulary.words - self.known("roles")) & (set(spec.facts) | set(spec.derived) | set(spec.tables))
+        ):
             for section in ("facts", "derived", "tables"):
                 if word in getattr(spec, section):
                     self.problem((section, word), "name", f"the name '{word}' is also a choice or a state")

@@ -91,7 +91,7 @@ class Row:
         return isinstance(other, Row) and self._items == other._items
 
     def __hash__(self) -> int:
-        return hash(tuple(self._items.items()))
+        return hash(frozenset(self._items.items()))
 
 
 class ExpressionError(SimError):
@@ -198,7 +198,7 @@ def record_type(name: str, attributes: Mapping[str, Any]) -> Any:
 
 
 def _attribute(row: Row, name: str) -> Value:
-    return getattr(row, _unspell(name))  # type: ignore[no-any-return]
+    return row.cells[_unspell(name)]
 
 
 def table_type(name: str, attributes: Mapping[str, Any]) -> Any:
@@ -211,8 +211,7 @@ class Compiled:
 
     def __init__(self, text: str, vocabulary: Vocabulary, wanted: Any = None) -> None:
         self.text = text
-        if "$" in _STRING.sub("", text):
-            raise ExpressionError("names with $ are not part of the language")
+        _check_text(text)
         try:
             context = rule_engine.Context(type_resolver=vocabulary.type, resolver=_resolve)
             self._rule = rule_engine.Rule(_ascii(text), context=context)
@@ -250,6 +249,8 @@ class Compiled:
             value = self._rule.evaluate(values)
         except errors.EngineError as error:
             raise ExpressionError(f"'{self.text}' cannot be computed: {error.message}") from None
+        except (TypeError, AttributeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
+            raise ExpressionError(f"'{self.text}' cannot be computed: {error}") from None
         if len(self._seen) >= _CACHE_SIZE:
             self._seen.clear()
         self._seen[key] = value
@@ -289,13 +290,26 @@ def _attributes(kind: type) -> tuple[str, ...]:
     return tuple(s for group in slots for s in ((group,) if isinstance(group, str) else group))
 
 
+def _check_text(text: str) -> None:
+    """Refuse what the library would compute while it compiles, before its tree can be looked at."""
+    plain = _STRING.sub('""', text)
+    if "$" in plain:
+        raise ExpressionError(f"names with $ are not part of the language, as in '{text}'")
+    if re.search(r"=~|!~", plain):
+        raise ExpressionError("regular expressions are not part of the language")
+    if "**" in plain:
+        raise ExpressionError("powers are not part of the language")
+    if re.search(r"<<|>>|\^|(?<![&])&(?!&)|(?<!\|)\|(?!\|)", plain):
+        raise ExpressionError("bit operations are not part of the language")
+    if re.search(r"(?<!\w)[bdt]\"\"", plain):
+        raise ExpressionError("dates and bytes are not part of the language")
+
+
 def _check(tree: Any, vocabulary: Vocabulary) -> None:
     for node in _walk(tree):
         kind = type(node).__name__
         if kind in _REFUSED:
             raise ExpressionError(_REFUSED[kind])
-        if isinstance(node, ast.ArithmeticExpression) and node.type == "pow":
-            raise ExpressionError("powers are not part of the language")
         if isinstance(node, ast.ComparisonExpression) and not isinstance(node, ast.ArithmeticComparisonExpression):
             _check_equality(node, vocabulary)
         if isinstance(node, ast.ContainsExpression):
@@ -351,10 +365,12 @@ def _explain(error: errors.EngineError, text: str, vocabulary: Vocabulary) -> st
         return f"unknown name '{name}' in '{text}'{did_you_mean(name, vocabulary.names())}"
     if isinstance(error, errors.ObjectAttributeError | errors.AttributeResolutionError):
         name = _unspell(str(error.attribute_name))
-        known = getattr(getattr(error, "object_", None), "attributes", {})
+        known = getattr(error.object, "attributes", None) or getattr(
+            getattr(error.object, "value_type", None), "attributes", {}
+        )
         return f"unknown name '.{name}' in '{text}'{did_you_mean(name, map(_unspell, known))}"
     if isinstance(error, errors.RuleSyntaxError):
-        return f"'{text}' is not an expression: {_unspell(error.message)}{_foreign(text)}"
+        return f"'{text}' is not an expression{_foreign(text)}"
     return f"the types in '{text}' do not fit: {_unspell(error.message)}"
 
 

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from sim.errors import did_you_mean
+
 IDENTIFIER = r"^[^\W\d]\w{0,63}$"
 
 Name = Annotated[str, Field(pattern=IDENTIFIER)]
@@ -42,7 +44,7 @@ Expression = Annotated[str, BeforeValidator(_as_expression), Field(max_length=50
 class Part(BaseModel):
     """What all parts of a file share: unknown keys are errors, and nothing changes after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, strict=True)
 
 
 class Options(Part):
@@ -140,6 +142,12 @@ def _as_needs(value: Any) -> Any:
     return value
 
 
+def _as_fallback(value: Any) -> Any:
+    if isinstance(value, str) and value != "skip":
+        raise ValueError(f"'{value}' is not one of the choices{did_you_mean(value, ['skip'])}")
+    return None if value == "skip" else value
+
+
 class Need(Part):
     """A condition on an act, and what its actor is told when it does not hold."""
 
@@ -150,7 +158,7 @@ class Need(Part):
 class Action(Part):
     """A structured act: who may do it, when, with what, and what it changes."""
 
-    by: Names = Field(description="the roles that may")
+    by: Names = Field(min_length=1, description="the roles that may")
     label: Text = Field({}, description="what it is called")
     about: Text = Field({}, description="what the actor is told about it; a template over what it knows")
     when: Expression = Field("true", description="it is open only while this holds")
@@ -160,8 +168,8 @@ class Action(Part):
         [], description="conditions on the act's fields (act.NAME)"
     )
     sets: dict[Name, Expression] = Field({}, description="fact: its new value")
-    fallback: dict[Name, Expression] | Literal["skip"] = Field(
-        "skip",
+    fallback: Annotated[dict[Name, Expression] | None, BeforeValidator(_as_fallback)] = Field(
+        None,
         description="what is done when the act is due and no valid one came: its fields, or skip for nothing",
     )
 
@@ -170,7 +178,7 @@ class Minutes(Part):
     """How long a turn takes, in simulated minutes: exactly one of these."""
 
     fixed: float | None = Field(None, ge=0, le=100_000)
-    uniform: tuple[float, float] | None = None
+    uniform: list[float] | None = Field(None, min_length=2, max_length=2)
     lognormal: dict[Literal["mean", "sd"], float] | None = None
 
     @model_validator(mode="after")
@@ -210,10 +218,16 @@ def _as_transition(value: Any) -> Any:
 
 
 class After(Part):
-    """A limit within a state."""
+    """A limit within a state: turns, simulated minutes, or both."""
 
     turns: int | None = Field(None, ge=1)
     minutes: float | None = Field(None, gt=0)
+
+    @model_validator(mode="after")
+    def _some(self) -> After:
+        if self.turns is None and self.minutes is None:
+            raise ValueError("needs turns or minutes")
+        return self
 
 
 class Transition(Part):
@@ -225,18 +239,6 @@ class Transition(Part):
     sets: dict[Name, Expression] = {}
 
 
-def _as_tell(value: Any) -> Any:
-    if isinstance(value, str) or (isinstance(value, dict) and value and _is_languages(value)):
-        return {"*": value}
-    return value
-
-
-def _is_languages(value: dict[Any, Any]) -> bool:
-    return all(isinstance(k, str) and len(k) in {2, 5} and k[:2].islower() for k in value) and all(
-        isinstance(v, str) for v in value.values()
-    )
-
-
 class State(Part):
     """A phase: who speaks, in what order, told what, able to do what, heard by whom, and where it leads."""
 
@@ -245,9 +247,7 @@ class State(Part):
     order: Literal["alternate", "random", "single"] = Field(
         "alternate", description="in turn (two or more), by the seed, or only the first"
     )
-    tell: Annotated[dict[str, Text], BeforeValidator(_as_tell)] = Field(
-        {}, description="what each role is told here; * for all"
-    )
+    tell: dict[str, Text] = Field({}, description="what each role is told here; * for all")
     actions: Names = []
     heard_by: Names = Field(["speakers"], description="speakers, all, self, or roles")
     context: Annotated[Context, BeforeValidator(_as_context)] | None = None
@@ -280,7 +280,8 @@ def _as_end(value: Any) -> Any:
 
 
 def _as_ends(value: Any) -> Any:
-    return dict.fromkeys(value, "neutral") if isinstance(value, list) else value
+    is_names = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return dict.fromkeys(value, "neutral") if is_names else value
 
 
 class Limits(Part):
@@ -305,6 +306,12 @@ class Move(Part):
     chance: float = Field(1.0, gt=0, le=1, description="how often it is taken when it could be, by the seed")
     say: dict[str, Annotated[list[str], BeforeValidator(_as_list)]] = {}
     do: dict[Name, dict[Name, Any]] = Field({}, description="action: its fields, expressions or {pick: …}")
+
+
+def _spread(state: Any, languages: Any) -> Any:
+    tell = state.get("tell") if isinstance(state, dict) else None
+    is_words = isinstance(tell, dict) and tell and isinstance(languages, list) and all(k in languages for k in tell)
+    return {**state, "tell": {"*": tell}} if isinstance(tell, str) or is_words else state
 
 
 class WorldFile(Part):
@@ -335,6 +342,16 @@ class WorldFile(Part):
     at_end: dict[str, dict[str, Expression]] = Field({}, description="outcome (or any): name: what must then hold")
     lines: dict[str, dict[str, list[Move]]] = Field({}, description="state: role: moves of the scripted model")
     variants: dict[Name, dict[str, Any]] = Field({}, description="name: a patch of this file")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spread_tell(cls, value: Any) -> Any:
+        """Write out ``tell: Go on.`` and ``tell: {en: Go on.}``, which are for all who speak."""
+        if not isinstance(value, dict) or not isinstance(value.get("states"), dict):
+            return value
+        languages = value.get("languages", ["en"])
+        states = {name: _spread(state, languages) for name, state in value["states"].items()}
+        return {**value, "states": states}
 
 
 class Persona(Part):

@@ -22,6 +22,9 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2
 
 CENT = Decimal("0.01")
 LARGEST = Decimal(10) ** 12
+MAX_DIGITS = 15
+"""A JSON number holds so many digits exactly."""
+
 MAX_TEXT = 2000
 MAX_ITEMS = 100
 
@@ -74,7 +77,7 @@ class Kind:
                 raise InvalidOperation
             text = unicodedata.normalize("NFKC", str(given)).strip()
             value = Decimal(text)
-            if not value.is_finite() or abs(value) > LARGEST:
+            if not value.is_finite() or abs(value) > LARGEST or len(text) > 40:
                 raise InvalidOperation
         except InvalidOperation:
             raise ValueError(f"must be a number{self._range()}") from None
@@ -82,6 +85,9 @@ class Kind:
             if value != value.quantize(CENT):
                 raise ValueError("must be an amount with at most two decimals")
             value = value.quantize(CENT)
+        parts = value.normalize().as_tuple()
+        if len(parts.digits) > MAX_DIGITS or int(parts.exponent) < -MAX_DIGITS:
+            raise ValueError(f"must be a number with at most {MAX_DIGITS} digits")
         if self.is_whole and value != value.to_integral_value():
             raise ValueError(f"must be a whole number{self._range()}")
         if (self.low is not None and value < self.low) or (self.high is not None and value > self.high):
@@ -107,22 +113,29 @@ class Kind:
         if given is None:
             return None
         if isinstance(given, str):
+            if given in self.options:
+                return given
             wanted = _plain(given)
             for key, labels in self.options.items():
                 if wanted == _plain(key) or wanted in {_plain(label) for label in labels.values()}:
                     return key
-        shown = ", ".join(self.options)
-        raise ValueError(f"must be one of: {shown}")
+        raise ValueError(self.wanted)
+
+    @property
+    def wanted(self) -> str:
+        """What a choice must be."""
+        return f"must be one of: {', '.join(self.options)}"
 
     def _read_list(self, given: object) -> tuple[Value, ...]:
         if not isinstance(given, list | tuple):
             raise ValueError("must be a list")
         if not self.fits(len(given)):
             size = f"at least {self.low}" if len(given) < (self.low or 0) else f"at most {self.high or MAX_ITEMS}"
-            raise ValueError(f"must have {size} items")
-        if self.item is None:
-            raise ValueError("has items of no kind")
-        return tuple(self.item.read(item) for item in given)
+            raise ValueError(f"must have {size} item{'' if size.endswith(' 1') else 's'}")
+        item = self.item or Kind("text")
+        if None in given:
+            raise ValueError(item.wanted if item.options else "must have no empty item")
+        return tuple(item.read(value) for value in given)
 
     def fits(self, items: int) -> bool:
         """Whether a list may have so many items."""

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, TypeVar, Union, get_origin
 
 from pydantic import BaseModel, ValidationError
 
 from sim.errors import DefinitionError, Problem, did_you_mean
 from sim.world.compiler import Compiler
 from sim.world.folders import find_world, list_personas, variants_of
-from sim.world.format import Persona, WorldFile
+from sim.world.format import IDENTIFIER, Persona, WorldFile
 from sim.world.kinds import label_of, show_number
 from sim.world.sheet import sheet_problems
 from sim.world.source import KeyPath, Source, merge, read_yaml
@@ -35,13 +36,17 @@ def load(world: str | Path, *, variant: str | None = None) -> World:
     if source.problems:
         raise DefinitionError.of(source.problems)
     if not isinstance(source.value, dict):
-        raise DefinitionError(f"{path}:1: a world is a mapping of keys to values; this file is not")
+        message = "a world is a mapping of keys to values; this file is not"
+        raise DefinitionError.of([Problem(str(path), 1, 1, "world", message)])
     if lines.is_file():
         _add_lines(source, read_yaml(lines))
     variants = source.value.pop("variants", {})
+    _check_variants(variants, source)
     if variant is not None:
-        if not isinstance(variants, dict) or variant not in variants:
-            raise DefinitionError(f"{path}: no variant '{variant}'{did_you_mean(variant, variants or ['none'])}")
+        if variant not in variants:
+            raise DefinitionError(
+                f"{path}: no variant '{variant}'{did_you_mean(variant, variants) or ': it has none'}"
+            )
         source = merge(source, variants[variant], ("variants", variant))
     personas = _read_personas(source, path.parent)
     return build(source, personas, variant)
@@ -60,6 +65,15 @@ def check(world: str | Path) -> tuple[list[Problem], World | None]:
             new = error.problems or (Problem(str(path), 1, 1, "world", str(error)),)
             problems += [p for p in new if p not in problems]
     return problems, None if problems else plain
+
+
+def _check_variants(variants: Any, source: Source) -> None:
+    shape = "must be a mapping of keys to values"
+    if not isinstance(variants, dict):
+        raise DefinitionError.of([source.problem(("variants",), "dict-type", shape)])
+    wrong = [n for n, patch in variants.items() if not isinstance(patch, dict)]
+    if wrong:
+        raise DefinitionError.of([source.problem(("variants", n), "dict-type", shape) for n in wrong])
 
 
 def _add_lines(source: Source, lines: Source) -> None:
@@ -114,6 +128,9 @@ def build(source: Source, personas: Mapping[str, Source], variant: str | None) -
     spec, broken = _validate_world(source)
     if spec is None:
         raise DefinitionError.of(source.problems)
+    absent = {role.persona for role in spec.roles.values()} - set(cast)
+    if absent and not source.problems:
+        raise DefinitionError(f"the persona '{min(absent)}' is missing")
     compiled = Compiler(spec, source, broken)
     for name, persona in cast.items():
         if persona is not None:
@@ -173,6 +190,13 @@ def _row_labels(spec: WorldFile) -> dict[str, dict[str, str]]:
     return labels
 
 
+def _stand_in(section: str, value: dict[str, Any]) -> dict[str, Any]:
+    """What takes the place of the only state or end when it is broken, so that the rest can be checked."""
+    roles = value.get("roles")
+    speakers = list(roles)[:1] if isinstance(roles, dict) else []
+    return {"states": {"_": {"speakers": speakers}}, "ends": {"_": "neutral"}}.get(section, {})
+
+
 def _validate_world(source: Source) -> tuple[WorldFile | None, dict[str, frozenset[str]]]:
     """Validate; take away what is wrong and try again, so that the rest is checked as well."""
     value = source.value
@@ -186,7 +210,8 @@ def _validate_world(source: Source) -> tuple[WorldFile | None, dict[str, frozens
             section, *rest = place
             inside = value.get(section) if isinstance(value, dict) else None
             if rest and isinstance(inside, dict):
-                value = {**value, section: {k: v for k, v in inside.items() if k != rest[0]}}
+                left = {k: v for k, v in inside.items() if k != rest[0]}
+                value = {**value, section: left or _stand_in(str(section), value)}
                 broken.setdefault(str(section), set()).add(str(rest[0]))
             elif isinstance(value, dict) and section in value:
                 value = {k: v for k, v in value.items() if k != section}
@@ -215,7 +240,17 @@ _WORDS = {
     "model_type": "must be a mapping of keys to values",
     "model_attributes_type": "must be a mapping of keys to values",
     "too_short": "must not be empty",
+    "too_long": "is too long",
     "string_too_long": "is too long",
+    "tuple_type": "must be a list",
+    "int_from_float": "must be a whole number",
+    "finite_number": "must be a number",
+}
+_BOUNDS = {
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
 }
 
 
@@ -227,6 +262,10 @@ def _note(error: ValidationError, source: Source, model: type[BaseModel]) -> lis
         places.append(path or ("",))
         kind = item["type"]
         message = _WORDS.get(kind, item["msg"].removeprefix("Value error, "))
+        if kind in _BOUNDS:
+            message = _BOUNDS[kind].format(**item.get("ctx", {}))
+        if kind == "too_long" and isinstance(item["input"], str):
+            message = f"is too long: at most {item['ctx']['max_length']} characters"
         if kind == "extra_forbidden":
             message = f"unknown key '{path[-1]}'{did_you_mean(str(path[-1]), _keys(model, path[:-1]))}"
         elif kind == "string_type" and item["input"] is None and " " in str(path[-1]):
@@ -236,7 +275,11 @@ def _note(error: ValidationError, source: Source, model: type[BaseModel]) -> lis
         elif kind == "missing":
             message, path = f"lacks the key '{path[-1]}'", path[:-1]
         elif kind == "string_pattern_mismatch":
-            message = f"'{item['input']}' is no name: letters, digits and _, not starting with a digit"
+            is_name = item.get("ctx", {}).get("pattern") == IDENTIFIER
+            rule = (
+                "name: letters, digits and _, not starting with a digit" if is_name else "time of day such as 08:00"
+            )
+            message = f"'{item['input']}' is no {rule}"
         elif kind == "literal_error":
             given, expected = item["input"], str(item.get("ctx", {}).get("expected", ""))
             choices = [c.strip(" '") for c in expected.replace(" or ", ",").split(",")]
@@ -253,16 +296,19 @@ def _keys(model: type[BaseModel], path: KeyPath) -> Iterable[str]:
     for step in path:
         if isinstance(current, type) and issubclass(current, BaseModel):
             field = next((f for n, f in current.model_fields.items() if step in (n, f.alias)), None)
-            current = field.annotation if field is not None else None
+            current = _bare(field.annotation) if field is not None else None
         else:
-            current = next(_models(current), None)
-    found = next(_models(current), None)
-    return [f.alias or n for n, f in found.model_fields.items()] if found else []
+            arguments = getattr(current, "__args__", ())
+            current = _bare(arguments[-1]) if arguments else None
+    if not (isinstance(current, type) and issubclass(current, BaseModel)):
+        return []
+    return [f.alias or n for n, f in current.model_fields.items()]
 
 
-def _models(annotation: Any) -> Iterator[Any]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-        return
-    for part in getattr(annotation, "__args__", ()) or ():
-        yield from _models(part)
+def _bare(annotation: Any) -> Any:
+    """A type without ``Annotated`` and ``None`` around it."""
+    while getattr(annotation, "__metadata__", None) is not None:
+        annotation = annotation.__args__[0]
+    if isinstance(annotation, UnionType) or get_origin(annotation) is Union:
+        return _bare(next(a for a in annotation.__args__ if a is not type(None)))
+    return annotation

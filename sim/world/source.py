@@ -16,7 +16,7 @@ import yaml
 
 from sim.errors import Problem
 
-MAX_BYTES = 2_000_000
+MAX_BYTES = 400_000
 MAX_DEPTH = 40
 
 Key = str | int
@@ -61,7 +61,7 @@ class Source:
         while at and at not in self.marks:
             at = at[:-1]
         file, line, column = self.marks.get(at, (self.name, 1, 1))
-        where = ".".join(str(p) for p in path)
+        where = ".".join(str(p) for p in path if p != "*")
         return Problem(file, line, column, code, f"{where}: {message}" if where else message)
 
 
@@ -96,6 +96,12 @@ def _parse(text: str, source: Source) -> Source:
                 mark = event.start_mark or _TOP
                 message = "anchors and aliases (& and *) are not used in these files"
                 source.problems.append(Problem(name, mark.line + 1, mark.column + 1, "alias", message))
+                return source
+            tag = getattr(event, "tag", None)
+            if tag:
+                mark = event.start_mark or _TOP
+                message = f"tags such as '{tag}' are not used in these files"
+                source.problems.append(Problem(name, mark.line + 1, mark.column + 1, "tag", message))
                 return source
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > MAX_DEPTH:
@@ -141,15 +147,12 @@ def _build(node: yaml.Node, path: KeyPath, source: Source) -> Any:
         return mapping
     if isinstance(node, yaml.SequenceNode):
         return [_build(item, (*path, i), source) for i, item in enumerate(node.value)]
-    return _scalar(node, place, source)
+    return _scalar(node)
 
 
-def _scalar(node: yaml.Node, place: tuple[str, int, int], source: Source) -> Any:
-    kind = node.tag.rpartition(":")[2]
+def _scalar(node: yaml.Node) -> Any:
     value = str(node.value)
-    match kind:
-        case "str":
-            return value
+    match node.tag.rpartition(":")[2]:
         case "bool":
             return value == "true"
         case "null":
@@ -158,7 +161,6 @@ def _scalar(node: yaml.Node, place: tuple[str, int, int], source: Source) -> Any
             return int(value)
         case "float":
             return float(value)
-    source.problems.append(Problem(*place, "tag", f"the tag '{node.tag}' is not used in these files"))
     return value
 
 
@@ -181,6 +183,10 @@ def _merged(base: Any, patch: Any, path: KeyPath, at: KeyPath, marks: dict[KeyPa
             marks[(*path, *key[len(at) :])] = marks[key]
         return patch
     result = dict(base) if isinstance(base, dict) else {}
+    if not isinstance(base, dict) and at in marks:
+        for key in [k for k in marks if k[: len(path)] == path]:
+            del marks[key]
+        marks[path] = marks[at]
     for key, change in patch.items():
         if change is None:
             result.pop(key, None)

@@ -1,4 +1,8 @@
-"""Words with facts filled in: Jinja templates in an immutable sandbox, checked when a world is loaded."""
+"""Words with facts filled in: a small part of Jinja, checked when a world is loaded.
+
+Names, attributes, comparisons, ``if`` and a few filters are enough for words; loops, calls and arithmetic that could
+grow a text without end are left out, on top of the sandbox.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,18 @@ from collections.abc import Mapping
 
 import jinja2
 import jinja2.meta
+from jinja2 import nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from sim.errors import SimError
+from sim.errors import SimError, did_you_mean
 
 MAX_RENDERED = 20_000
+_ALLOWED = (
+    nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Getattr, nodes.If,
+    nodes.CondExpr, nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not, nodes.Filter, nodes.Concat,
+    nodes.Add, nodes.Sub,
+)  # fmt: skip
+_FILTERS = ("capitalize", "default", "first", "int", "join", "last", "length", "lower", "title", "trim", "upper")
 
 
 class TemplateError(SimError):
@@ -19,13 +30,30 @@ class TemplateError(SimError):
 
 
 _environment = ImmutableSandboxedEnvironment(
-    undefined=jinja2.StrictUndefined, autoescape=False, keep_trailing_newline=False, trim_blocks=True
+    undefined=jinja2.StrictUndefined, autoescape=False, trim_blocks=True, optimized=False
 )
 _environment.globals.clear()
 
 
+def _parse(text: str) -> nodes.Template:
+    """The tree of a template that uses nothing but what is allowed."""
+    try:
+        tree = _environment.parse(text)
+    except (jinja2.TemplateError, RecursionError, ValueError, OverflowError, MemoryError) as error:
+        raise TemplateError(f"not a template: {str(error).removesuffix('.')}") from None
+    for node in tree.find_all(nodes.Node):
+        if not isinstance(node, _ALLOWED):
+            raise TemplateError(f"not a template: '{type(node).__name__.lower()}' is not part of the language")
+        if isinstance(node, nodes.Filter) and node.name not in _FILTERS:
+            raise TemplateError(f"not a template: no filter '{node.name}'{did_you_mean(node.name, _FILTERS)}")
+        if isinstance(node, nodes.Getattr) and node.attr.startswith("_"):
+            raise TemplateError(f"not a template: '{node.attr}' is not part of the language")
+    return tree
+
+
 @functools.lru_cache(maxsize=4096)
 def _template(text: str) -> jinja2.Template:
+    _parse(text)
     return _environment.from_string(text)
 
 
@@ -35,16 +63,17 @@ def names_in(text: str) -> set[str]:
     Raises:
         TemplateError: if it is not a template.
     """
-    try:
-        tree = _environment.parse(text)
-        _template(text)
-        return jinja2.meta.find_undeclared_variables(tree)
-    except (jinja2.TemplateError, RecursionError) as error:
-        raise TemplateError(f"not a template: {error}") from None
+    return jinja2.meta.find_undeclared_variables(_parse(text))
+
+
+def attributes_in(text: str, name: str) -> set[str]:
+    """The attributes of a name that a template uses: ``amount`` for ``act`` in ``{{ act.amount }}``."""
+    found = _parse(text).find_all(nodes.Getattr)
+    return {n.attr for n in found if isinstance(n.node, nodes.Name) and n.node.name == name}
 
 
 def render(text: str, values: Mapping[str, object]) -> str:
-    """Fill in a template.
+    """Fill in a template; what is longer than ``MAX_RENDERED`` characters is cut.
 
     Raises:
         TemplateError: if a value is missing or an operation is not allowed.
