@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sim.cli.app import Json, WorldName, app, print_json
+from sim.cli.app import Json, WorldName, app, print_json, say
 from sim.errors import DefinitionError, did_you_mean
 
 
@@ -28,7 +28,7 @@ def list_all_worlds(as_json: Json = False) -> None:
             {
                 "world": name,
                 "title": world.get("title"),
-                "languages": world.get("languages") or ["en"],
+                "languages": world["languages"] if isinstance(world.get("languages"), list) else ["en"],
                 "variants": list(variants_of(path)),
                 "path": str(path),
             }
@@ -40,7 +40,7 @@ def list_all_worlds(as_json: Json = False) -> None:
     cells = [
         [
             r["world"],
-            " / ".join(r["title"].values()) if isinstance(r["title"], dict) else r["title"] or "-",
+            " / ".join(map(str, r["title"].values())) if isinstance(r["title"], dict) else r["title"] or "-",
             " ".join(map(str, r["languages"])),
             " ".join(r["variants"]) or "-",
         ]
@@ -90,12 +90,12 @@ def check(world: WorldName, as_json: Json = False) -> None:
         print_json({"ok": not problems, "problems": rows, "states": states, "reachable": reachable})
     elif loaded is None:
         for problem in problems:
-            typer.echo(str(problem))
-        typer.echo(f"{len(problems)} problem{'s' if len(problems) != 1 else ''}")
+            say(str(problem))
+        say(f"{len(problems)} problem{'s' if len(problems) != 1 else ''}")
     else:
         variants = variants_of(world)
         also = f", and its variants {', '.join(variants)}" if variants else ""
-        typer.echo(f"{loaded.name}: no problem{also}")
+        say(f"{loaded.name}: no problem{also}")
     raise typer.Exit(1 if problems else 0)
 
 
@@ -148,4 +148,4 @@ def graph(
         out.write_text(text, encoding="utf-8")
     except OSError as error:
         raise DefinitionError(f"cannot write {out}: {error.strerror}") from None
-    typer.echo(str(out))
+    say(str(out))

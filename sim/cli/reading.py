@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sim.cli.app import Json, RunName, app, print_json
+from sim.cli.app import Json, RunName, app, print_json, say
 from sim.errors import RunLogError
 
 
@@ -85,14 +85,17 @@ def _show_run(log: Any, as_json: bool) -> None:
         print_json(summary)
         return
     for key, value in summary.items():
-        typer.echo(f"{key:10} {value if value not in (None, [], {}) else '-'}")
+        say(f"{key:10} {value if value not in (None, [], {}) else '-'}")
 
 
 def _show_turn(log: Any, turn: int, *, with_prompt: bool, as_json: bool) -> None:
     from sim.read.fold import before_turn  # noqa: PLC0415
     from sim.world.kinds import to_json  # noqa: PLC0415
 
-    situation, said = before_turn(log, turn)
+    try:
+        situation, said = before_turn(log, turn)
+    except (ValueError, TypeError, AttributeError):
+        raise RunLogError(f"{log.name} cannot be followed to turn {turn}; 'sim verify' says more") from None
     record = next(r for r in log.records if r.type == "turn" and r.turn == turn)
     calls = [r for r in log.records if r.type == "call" and r.turn == turn]
     refused = [r for r in log.records if r.type == "refusal" and r.turn == turn]
@@ -103,7 +106,12 @@ def _show_turn(log: Any, turn: int, *, with_prompt: bool, as_json: bool) -> None
         from sim.world.library import revive  # noqa: PLC0415
 
         world = revive(log.header.resolved, log.header.variant)
-        messages = list(build(world, situation, said, record.speaker, log.header.language).messages)
+        try:
+            messages = list(build(world, situation, said, record.speaker, log.header.language).messages)
+        except (KeyError, ValueError, TypeError):
+            raise RunLogError(
+                f"the prompt of turn {turn} does not follow from the log; 'sim verify' says more"
+            ) from None
     if as_json:
         print_json(
             {
@@ -127,7 +135,7 @@ def _print_turn(record: Any, facts: Any, calls: Any, refused: Any, messages: Any
     from sim.world.kinds import CONTROL  # noqa: PLC0415
 
     def line(key: str, value: object) -> None:
-        typer.echo(f"{key:9} {CONTROL.sub('', str(value))}")
+        say(f"{key:9} {CONTROL.sub('', str(value))}")
 
     line("turn", f"{record.turn}, {record.minutes:g} simulated minutes, ended at minute {record.time:g}")
     line("state", record.state)
@@ -150,9 +158,7 @@ def _print_turn(record: Any, facts: Any, calls: Any, refused: Any, messages: Any
     for refusal in refused:
         line("refused", "; ".join(refusal.reasons))
     for message in messages:
-        typer.echo(
-            f"\n[{message['role']}]\n" + "\n".join(CONTROL.sub("", m) for m in message["content"].split("\n"))
-        )
+        say(f"\n[{message['role']}]\n" + "\n".join(CONTROL.sub("", m) for m in message["content"].split("\n")))
 
 
 class By(str, Enum):
@@ -211,9 +217,9 @@ def cost(
     ]
     console().print(table(None, columns, cells, right=1))
     if book.total.estimated:
-        typer.echo("~ counted here with an offline tokenizer, not by the provider")
+        say("~ counted here with an offline tokenizer, not by the provider")
     if price_as:
-        typer.echo(f"cost: what these tokens would cost as {price_as}")
+        say(f"cost: what these tokens would cost as {price_as}")
 
 
 def _row(row: Any) -> dict[str, Any]:
@@ -236,10 +242,10 @@ def list_runs(
 ) -> None:
     """List the runs in a folder, oldest first. Example: sim runs."""
     from sim.cli.show import console, table  # noqa: PLC0415
-    from sim.record.log import RunLog  # noqa: PLC0415
+    from sim.record.log import RunLog, list_logs  # noqa: PLC0415
 
     rows: list[dict[str, Any]] = []
-    for path in sorted(folder.glob("*.jsonl"), key=lambda p: (p.stat().st_mtime_ns, p.name)):
+    for path in list_logs(folder):
         try:
             log = RunLog.open(path)
         except RunLogError as error:
@@ -260,7 +266,7 @@ def list_runs(
         print_json(rows)
         return
     if not rows:
-        typer.echo(f"no runs in {folder}/; 'sim run WORLD' makes one")
+        say(f"no runs in {folder}/; 'sim run WORLD' makes one")
         return
     columns = ("run", "world", "seed", "language", "outcome", "turns")
     console().print(table(None, columns, [[r.get(c, "-") for c in columns] for r in rows]))
@@ -288,8 +294,10 @@ def export(
     if out is None:
         typer.echo(text, nl=False)
         return
+    if out.exists() and out.samefile(log.path):
+        raise RunLogError(f"{out} is the log itself; a log is never overwritten")
     try:
         out.write_text(text, encoding="utf-8")
     except OSError as error:
         raise RunLogError(f"cannot write {out}: {error.strerror}") from None
-    typer.echo(str(out))
+    say(str(out))

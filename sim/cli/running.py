@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sim.cli.app import Json, RunName, WorldName, app, pairs, print_json
+from sim.cli.app import Json, RunName, WorldName, app, pairs, print_json, say
 from sim.errors import ModelError
 
 
@@ -42,13 +42,14 @@ def run(
     from sim.read.transcript import Transcript  # noqa: PLC0415
     from sim.record.log import LogWriter, RunLog, free_path  # noqa: PLC0415
     from sim.record.records import READER, Header  # noqa: PLC0415
-    from sim.stage import group_chat  # noqa: PLC0415
     from sim.stage.run import Run, parse_facts, settings_for  # noqa: PLC0415
     from sim.world.library import load  # noqa: PLC0415
 
     loaded = load(world, variant=variant)
     facts = parse_facts(loaded, pairs(set_ or []))
     settings = settings_for(loaded, seed=seed, language=lang, facts=facts)
+    from sim.stage import group_chat  # noqa: PLC0415 - AutoGen is slow to import; wrong input is told before
+
     if model == "scripted" and base_url is None:
         answerer: Any = Scripted()
     else:
@@ -110,7 +111,7 @@ def _report(log: Any, as_json: bool) -> None:
         )
     else:
         about = " (estimated)" if total.estimated else ""
-        typer.echo(
+        say(
             f"{turns} turns · {minutes:g} simulated minutes · {total.total:,} tokens{about} · "
             f"{amount(cost, 'USD')} · {log.path}"
         )
@@ -134,7 +135,7 @@ def verify(run: RunName = None, as_json: Json = False) -> None:
             answer["difference"] = {"record": verdict.record, "reason": verdict.reason}
         print_json(answer)
     elif verdict.ok:
-        typer.echo(f"verified: {verdict.turns} turns, trace {verdict.trace}")
+        say(f"verified: {verdict.turns} turns, trace {verdict.trace}")
     else:
-        typer.echo(f"not verified: {verdict.reason}")
+        say(f"not verified: {verdict.reason}")
     raise typer.Exit(0 if verdict.ok else 1)

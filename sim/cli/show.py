@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sim.read.transcript import Entry
+from sim.world.kinds import one_line
 
 _COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "red", "bright_cyan", "bright_green", "bright_magenta")
 _ENDS = {"success": "bold green", "failure": "bold red", "neutral": "bold"}
@@ -79,5 +80,5 @@ def table(title: str | None, columns: Iterable[str], rows: Iterable[Iterable[obj
     for index, column in enumerate(columns):
         result.add_column(column, justify="right" if index >= right else "left", overflow="fold")
     for row in rows:
-        result.add_row(*(Text(str(cell)) for cell in row))
+        result.add_row(*(Text(one_line(cell)) for cell in row))
     return result

@@ -85,7 +85,18 @@ def _find_object(raw: str) -> tuple[dict[str, Any] | None, str, str | None]:
     except RecursionError:
         return None, text, "nested too deeply"
     around = text[: fenced.start()] + text[fenced.end() :] if fenced else text[:start] + text[end:]
-    return value, around.strip(), None
+    return _scrubbed(value), around.strip(), None
+
+
+def _scrubbed(value: Any) -> Any:
+    """A JSON value without halves of characters, which no file can hold."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [_scrubbed(item) for item in value]
+    if isinstance(value, dict):
+        return {_scrubbed(key): _scrubbed(item) for key, item in value.items()}
+    return value
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -170,7 +170,8 @@ def effects(world: World, sets: Mapping[str, Any], values: Mapping[str, Any]) ->
     changes: dict[str, Value] = {}
     for name, compiled in sets.items():
         try:
-            changes[name] = world.facts[name].kind.read(_plain(compiled(values)))
+            kind = world.facts[name].kind
+            changes[name] = kind.read(kind.rounded(_plain(compiled(values))))
         except (ExpressionError, ValueError) as error:
             raise Refused(f"{name}: {error}") from None
     return changes

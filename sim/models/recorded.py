@@ -32,6 +32,6 @@ class Recorded:
         if call is None:
             raise MismatchError(f"{where}: the log has no answer here")
         if call.prompt != request.prompt.digest:
-            raise MismatchError(f"record {call.seq}: {where}: the prompt of {request.role} is not the recorded one")
+            raise MismatchError(f"{where}: the prompt of {request.role} is not the recorded one")
         cost = None if call.cost is None else Decimal(call.cost)
         return Reply(call.answer, call.usage, cost, call.currency)

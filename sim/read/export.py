@@ -10,8 +10,9 @@ from decimal import Decimal
 from sim.read.transcript import Transcript
 from sim.record.log import RunLog
 from sim.record.records import Call, Turn
+from sim.world.kinds import one_line
 
-_ESCAPED = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]<>#|"})
+_ESCAPED = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]<>#|~&"})
 
 COLUMNS = (
     "run", "episode", "turn", "time_minutes", "state", "speaker", "heard_by", "text", "acts", "changed",
@@ -82,6 +83,7 @@ def _sum(costs: list[str | None]) -> str:
 
 
 def _cell(value: object) -> object:
-    if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"}:
-        return "'" + value
-    return value
+    if not isinstance(value, str):
+        return value
+    text = one_line(value)
+    return "'" + text if text[:1] in set("=+-@\t\r＝＋－＠") else text

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import fast_sugiyama
 import networkx as nx
 
-from sim.world.kinds import label_of
+from sim.world.kinds import label_of, one_line
 from sim.world.world import World
 
 if TYPE_CHECKING:
@@ -31,12 +31,14 @@ def machine(world: World, language: str) -> Graph:
     graph: Graph = nx.MultiDiGraph()
     for name, state in world.states.items():
         speakers = ", ".join(world.role_name(r, language) for r in state.speakers)
-        graph.add_node(name, title=label_of(state.label, language) or name, detail=speakers, kind="state")
+        graph.add_node(
+            name, title=one_line(label_of(state.label, language) or name), detail=one_line(speakers), kind="state"
+        )
     for name, end in world.spec.ends.items():
-        graph.add_node(name, title=label_of(end.label, language) or name, detail=name, kind=end.kind)
+        graph.add_node(name, title=one_line(label_of(end.label, language) or name), detail=name, kind=end.kind)
     for name, state in world.states.items():
         for transition in state.go:
-            graph.add_edge(name, transition.to, guard=transition.guard)
+            graph.add_edge(name, transition.to, guard=one_line(transition.guard))
     return graph
 
 
@@ -92,7 +94,7 @@ def to_svg(world: World, language: str) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{left:.0f} {top:.0f} {width:.0f} {height:.0f}" '
         f'width="{width:.0f}" height="{height:.0f}" {_FONT}>',
-        f"<title>{escape(label_of(world.spec.title, language) or world.name)}</title>",
+        f"<title>{escape(one_line(label_of(world.spec.title, language) or world.name))}</title>",
         '<defs><marker id="arrow" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" '
         'orient="auto-start-reverse"><path d="M0 0L10 5L0 10z" fill="#666"/></marker></defs>',
         f'<rect x="{left:.0f}" y="{top:.0f}" width="{width:.0f}" height="{height:.0f}" fill="white"/>',

@@ -65,20 +65,25 @@ def ledger(logs: Iterable[RunLog], by: By = "role", price_as: str | None = None)
     """Add up the calls of some runs; with ``price_as``, at the prices of that model.
 
     Raises:
-        DefinitionError: if the price list does not know that model.
+        DefinitionError: if the price list does not know that model, or the costs are in several currencies.
     """
     rows: dict[str, Row] = {}
     total = Row("total")
+    currencies: set[str] = set()
     names = []
     for log in logs:
         names.append(log.name)
         for call in log.records:
             if isinstance(call, Call):
                 cost = _cost(call, price_as)
+                currencies |= {call.currency} if call.currency and cost and price_as is None else set()
                 key = log.name if by == "run" else str(getattr(call, by))
                 rows[key] = rows.get(key, Row(key)).plus(call, cost)
                 total = total.plus(call, cost)
-    return Ledger(tuple(rows.values()), total, "USD", tuple(names))
+    if len(currencies) > 1:
+        both = " and ".join(sorted(currencies))
+        raise DefinitionError(f"costs in {both} cannot be added up; --price-as MODEL gives one price to all")
+    return Ledger(tuple(rows.values()), total, next(iter(currencies), "USD"), tuple(names))
 
 
 def _cost(call: Call, price_as: str | None) -> Decimal | None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sim.engine.clock import time_of_day
-from sim.errors import DefinitionError, did_you_mean
+from sim.errors import DefinitionError, RunLogError, did_you_mean
 from sim.record.records import AnyRecord, EpisodeEnded, EpisodeStarted, Header, Transition, Turn, Warning_
 from sim.world.format import Persona, WorldFile
-from sim.world.kinds import CONTROL, label_of
+from sim.world.kinds import label_of, one_line
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,17 @@ class Transcript:
         self.language = header.language
         self.role = role
         self.opening = header.opening
-        resolved = header.resolved
-        self._world = WorldFile.model_validate(resolved.get("world"))
-        personas = resolved.get("personas", {})
-        self._names = {
-            r: label_of(Persona.model_validate(personas.get(spec.persona)).name, self.language) or r
-            for r, spec in self._world.roles.items()
-        }
+        personas = header.resolved.get("personas")
+        try:
+            self._world = WorldFile.model_validate(header.resolved.get("world"))
+            cast = {
+                r: Persona.model_validate(dict(personas or {}).get(s.persona)) for r, s in self._world.roles.items()
+            }
+        except (ValueError, TypeError):
+            raise RunLogError(
+                "the log's header holds no world that can be shown; 'sim verify' says more", 0
+            ) from None
+        self._names = {role: label_of(persona.name, self.language) or role for role, persona in cast.items()}
         if role is not None and role not in self._names:
             raise DefinitionError(f"no role '{role}' in {header.world}{did_you_mean(role, self._names)}")
 
@@ -82,8 +86,10 @@ class Transcript:
     def _sees(self, state: str) -> bool:
         if self.role is None:
             return True
-        spec = self._world.states[state]
-        return self.role in spec.speakers or spec.heard_by == ["all"] or self.role in spec.heard_by
+        spec = self._world.states.get(state)
+        return spec is not None and (
+            self.role in spec.speakers or spec.heard_by == ["all"] or self.role in spec.heard_by
+        )
 
     def state(self, state: str) -> str:
         """What a state is called."""
@@ -92,7 +98,7 @@ class Transcript:
 
     def name(self, role: str) -> str:
         """What a role's agent is called."""
-        return self._names.get(role, role)
+        return one_line(self._names.get(role, role))
 
     def _turn(self, record: Turn) -> Entry:
         is_own = self.role is None or self.role == record.speaker
@@ -109,13 +115,13 @@ class Transcript:
 
     def _act(self, action: str, fields: Mapping[str, Any]) -> str:
         shown = " ".join(f"{name}={_value(value)}" for name, value in fields.items())
-        return f"{action} {shown}".strip()
+        return one_line(f"{action} {shown}".strip())
 
     def _entry(self, kind: Any, minutes: float, text: str, **more: Any) -> Entry:
         time = time_of_day(self._world.clock.start, minutes)
-        return Entry(kind, time, minutes, CONTROL.sub("", text), **more)
+        return Entry(kind, time, minutes, one_line(text), **more)
 
 
 def _value(value: Any) -> str:
     text = "+".join(map(str, value)) if isinstance(value, list) else str(value)
-    return CONTROL.sub("", text)[:200]
+    return text[:200]

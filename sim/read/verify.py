@@ -10,9 +10,8 @@ from typing import Any
 
 from sim.errors import DefinitionError, MismatchError, RunLogError
 from sim.models.recorded import Recorded
-from sim.read.fold import values
 from sim.record.log import RunLog
-from sim.stage.run import Run, Settings
+from sim.stage.run import Run, settings_for
 from sim.world.library import revive
 
 
@@ -39,24 +38,20 @@ class _Comparison:
     def __init__(self, log: RunLog) -> None:
         self.path: Path | None = None
         self._log = log
-        self._next = 0
+        self.next = 0
 
     def append(
         self, kind: str, fields: Mapping[str, Any], measured: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        index = self._next
+        index = self.next
         if index >= len(self._log.records):
             raise _Difference(index, f"record {index}: missing; here belongs '{kind}'")
         record = {"seq": index, "type": kind, **fields}
         body = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")[:-1]
         if body != self._log.line(index):
             raise _Difference(index, _explain(index, record, json.loads(self._log.line(index) + b"}")))
-        self._next += 1
+        self.next += 1
         return record
-
-    @property
-    def is_used_up(self) -> bool:
-        return self._next == len(self._log.records)
 
 
 def _explain(index: int, wanted: dict[str, Any], found: dict[str, Any]) -> str:
@@ -82,7 +77,8 @@ def verify(log: RunLog) -> Verdict:
 
     try:
         log.check_chain()
-        run = _again(log)
+        comparison = _Comparison(log)
+        run = _again(log, comparison)
     except RunLogError as error:
         return no(error.record, str(error))
     except DefinitionError as error:
@@ -94,12 +90,11 @@ def verify(log: RunLog) -> Verdict:
             return no(difference.record, _cut(log))
         return no(difference.record, str(difference))
     except MismatchError as error:
-        if not log.is_complete:
-            return no(len(log.records), _cut(log))
-        return no(None, str(error))
-    comparison = run.log
-    if isinstance(comparison, _Comparison) and not comparison.is_used_up:
-        return no(comparison._next, f"record {comparison._next}: does not belong here; the run had ended")
+        if comparison.next == len(log.records):
+            return no(comparison.next, _cut(log))
+        return no(comparison.next, f"record {comparison.next}: {error}")
+    if comparison.next < len(log.records):
+        return no(comparison.next, f"record {comparison.next}: does not belong here; the run had ended")
     return Verdict(True, turns, log.trace)
 
 
@@ -109,19 +104,20 @@ def _cut(log: RunLog) -> str:
     return f"record {last + 1}: missing; the run was interrupted or the log was cut{torn}; what is there verifies"
 
 
-def _again(log: RunLog) -> Run:
+def _again(log: RunLog, comparison: _Comparison) -> Run:
     header = log.header
     world = revive(header.resolved, header.variant)
     if world.digest != header.digest:
         raise RunLogError("record 0: the world is not the one that its digest names", 0)
     if set(header.models) != set(world.roles):
         raise RunLogError("record 0: the models are not those of the world's roles", 0)
-    unknown = set(header.facts) - set(world.facts)
-    if unknown or not world.is_language(header.language):
-        raise RunLogError("record 0: its facts or its language are not the world's", 0)
+    if not world.is_language(header.language):
+        raise RunLogError("record 0: its language is not the world's", 0)
     models = {
         role: Recorded(log.records, str(description.get("name", "")), description)
         for role, description in header.models.items()
     }
-    settings = Settings(header.seed, header.language, header.opening, values(header.facts))
-    return Run(world, settings, models, _Comparison(log))
+    settings = settings_for(
+        world, seed=header.seed, language=header.language, facts=header.facts, opening=header.opening
+    )
+    return Run(world, settings, models, comparison)

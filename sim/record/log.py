@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -21,7 +21,6 @@ from sim.errors import RunLogError
 from sim.record.records import FORMAT, READER, AnyRecord, Header
 
 MAX_LINE = 16_000_000
-_TAIL = re.compile(rb'^(\{.*),"hash":"([0-9a-f]{64})"(?:,"measured":\{.*\})?\}$', re.DOTALL)
 
 
 class Sink(Protocol):
@@ -47,11 +46,11 @@ class LogWriter:
         self.seq = 0
         self._file: IO[bytes] | None = None
         if path is not None:
+            if os.path.lexists(path):
+                raise RunLogError(f"{path} is there already; a log is never overwritten")
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self._file = path.open("xb")
-            except FileExistsError:
-                raise RunLogError(f"{path} is there already; a log is never overwritten") from None
             except OSError as error:
                 raise RunLogError(f"cannot write {path}: {error.strerror}") from None
 
@@ -70,6 +69,8 @@ class LogWriter:
         if measured:
             record["measured"] = dict(measured)
             line += b',"measured":' + _json(record["measured"])
+        if len(line) >= MAX_LINE:
+            raise RunLogError(f"a record of {len(line):,} bytes is too long for a log")
         if self._file is not None:
             try:
                 self._file.write(line + b"}\n")
@@ -132,7 +133,10 @@ class RunLog:
         is_torn = False
         for number, line, is_whole in _lines_of(path):
             try:
-                record = READER.validate_python(_loads(line))
+                value = _loads(line)
+                if number == 0:
+                    _check_format(path, value)
+                record = READER.validate_python(value)
             except (ValueError, RecursionError) as error:
                 if records and not is_whole:
                     is_torn = True
@@ -142,8 +146,6 @@ class RunLog:
             lines.append(line)
         if not records or not isinstance(records[0], Header):
             raise RunLogError(f"{path} is not a run log: it has no header")
-        if records[0].format > FORMAT:
-            raise RunLogError(f"{path} has format {records[0].format}; this version reads up to {FORMAT}")
         return cls(path, records, lines, is_torn)
 
     @property
@@ -169,9 +171,13 @@ class RunLog:
         return self.records[-1].type == "run_ended"
 
     def line(self, index: int) -> bytes:
-        """The bytes of a record that its hash covers."""
-        match = _TAIL.match(self._lines[index])
-        return match.group(1) if match else b""
+        """The bytes of a record that its hash covers; empty where it has none in its place."""
+        line = self._lines[index]
+        body, mark, rest = line.partition(b',"hash":"' + self.records[index].hash.encode() + b'"')
+        is_plain = rest == b"}" or (
+            rest.startswith(b',"measured":{') and set(_loads(b"{" + rest[1:])) == {"measured"}
+        )
+        return body if mark and is_plain else b""
 
     def check_chain(self) -> None:
         """Check that every record is as it was written, in its place.
@@ -180,26 +186,42 @@ class RunLog:
             RunLogError: naming the first record that is not.
         """
         previous = ""
-        for index, line in enumerate(self._lines):
-            match = _TAIL.match(line)
-            record = self.records[index]
-            if match is None:
+        for index, record in enumerate(self.records):
+            body = self.line(index)
+            if not record.hash or not body:
                 raise RunLogError(f"record {index}: has no hash, or something behind it", index)
             if record.seq != index:
                 raise RunLogError(
                     f"record {index}: is numbered {record.seq}; one is missing, repeated or moved", index
                 )
-            if _chained(previous, match.group(1)) != match.group(2).decode():
+            if _chained(previous, body) != record.hash:
                 raise RunLogError(f"record {index}: was changed ({record.type}); its hash does not fit", index)
-            previous = match.group(2).decode()
+            previous = record.hash
 
 
 def _loads(line: bytes) -> Any:
-    return json.loads(line.decode("utf-8"), parse_constant=_no_constant)
+    return json.loads(
+        line.decode("utf-8"), parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_unique
+    )
 
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is beyond all numbers")
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; two equal keys would let a reader choose which to believe."""
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        raise ValueError("a key stands twice")
+    return value
 
 
 def _lines_of(path: Path) -> Iterator[tuple[int, bytes, bool]]:
@@ -218,14 +240,26 @@ def _lines_of(path: Path) -> Iterator[tuple[int, bytes, bool]]:
         raise RunLogError(f"cannot read {path}: {error.strerror}") from None
 
 
+def _check_format(path: Path, value: Any) -> None:
+    found = value.get("format") if isinstance(value, dict) and value.get("type") == "header" else None
+    if isinstance(found, int) and found > FORMAT:
+        raise RunLogError(f"{path} has format {found}; this version reads up to {FORMAT}")
+
+
 def _unreadable(path: Path, number: int, error: Exception) -> RunLogError:
     if number == 0:
         return RunLogError(f"{path} is not a run log: its first line is no header")
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False)[0]
         where = ".".join(str(p) for p in first["loc"])
-        return RunLogError(f"{path}:{number + 1}: record {number}: {where}: {first['msg']}", number)
+        what = f"{where}: {first['msg']}" if where else first["msg"]
+        return RunLogError(f"{path}:{number + 1}: record {number}: {what}", number)
     return RunLogError(f"{path}:{number + 1}: record {number}: not a record: {error}", number)
+
+
+def list_logs(folder: Path) -> list[Path]:
+    """The logs in a folder, oldest first."""
+    return sorted((p for p in folder.glob("*.jsonl") if p.is_file()), key=lambda p: (p.stat().st_mtime_ns, p.name))
 
 
 def find_run(run: str | None, folder: Path = Path("runs")) -> Path:
@@ -236,7 +270,7 @@ def find_run(run: str | None, folder: Path = Path("runs")) -> Path:
     """
     if run is not None and os.path.lexists(run):
         return Path(run)
-    logs = sorted(folder.glob("*.jsonl"), key=lambda p: (p.stat().st_mtime_ns, p.name))
+    logs = list_logs(folder)
     if run is None:
         if not logs:
             raise RunLogError(f"no runs in {folder}/; 'sim run WORLD' makes one")

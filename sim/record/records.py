@@ -74,8 +74,8 @@ class Call(Record):
     prompt: str
     answer: str
     usage: Usage
-    cost: str | None
-    currency: str | None
+    cost: str | None = Field(pattern=r"^\d{1,12}(\.\d{1,30})?$")
+    currency: str | None = Field(pattern=r"^[A-Z]{3}$")
 
 
 class Refusal(Record):

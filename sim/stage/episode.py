@@ -24,6 +24,9 @@ from sim.world.kinds import Value, to_json
 from sim.world.world import BROKEN, World
 
 REPAIRS = 2
+MAX_ANSWER = 100_000
+"""Characters of an answer that are read and kept; no turn needs more."""
+
 Listener = Callable[[dict[str, Any]], None]
 
 
@@ -129,7 +132,7 @@ class Episode:
         reply = model.answer(request)
         if not isinstance(reply.text, str):
             raise ModelError(f"{model.name} gave no text")
-        text = reply.text.encode("utf-8", "replace").decode()
+        text = reply.text[:MAX_ANSWER].encode("utf-8", "replace").decode()
         self._note(
             "call",
             reply.measured,

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Literal
 
 Value = bool | Decimal | str | tuple["Value", ...] | None
@@ -17,8 +17,16 @@ Json = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 
 KindName = Literal["flag", "number", "money", "text", "choice", "list"]
 
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069\ufeff]")
+CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069\ufeff]"
+)
 """Characters that could move a terminal's cursor or turn text around: shown nowhere, kept in raw answers."""
+
+
+def one_line(text: object) -> str:
+    """A text as it may be shown in one line of a terminal or a page: without control characters or line breaks."""
+    return CONTROL.sub("", " ".join(str(text).splitlines()))
+
 
 CENT = Decimal("0.01")
 LARGEST = Decimal(10) ** 12
@@ -140,6 +148,12 @@ class Kind:
     def fits(self, items: int) -> bool:
         """Whether a list may have so many items."""
         return int(self.low or 0) <= items <= int(self.high or MAX_ITEMS)
+
+    def rounded(self, value: object) -> object:
+        """A computed number as a fact can hold it: money to the cent, other numbers to nine decimals, half up."""
+        if not isinstance(value, Decimal) or abs(value) > LARGEST:
+            return value
+        return value.quantize(CENT if self.name == "money" else Decimal("1e-9"), ROUND_HALF_UP).normalize()
 
     def show(self, value: Value, language: str) -> str:
         """Write a value for people: the label of a choice, an amount with its decimals."""

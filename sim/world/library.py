@@ -137,7 +137,7 @@ def build(source: Source, personas: Mapping[str, Source], variant: str | None) -
             _check_persona(persona, name, personas[name], source)
     if source.problems:
         raise DefinitionError.of(source.problems)
-    text = json.dumps(resolved, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    text = json.dumps([variant, resolved], ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return World(
         spec=spec,
         personas={role: cast[r.persona] for role, r in spec.roles.items()},  # type: ignore[misc]
@@ -194,7 +194,9 @@ def _stand_in(section: str, value: dict[str, Any]) -> dict[str, Any]:
     """What takes the place of the only state or end when it is broken, so that the rest can be checked."""
     roles = value.get("roles")
     speakers = list(roles)[:1] if isinstance(roles, dict) else []
-    return {"states": {"_": {"speakers": speakers}}, "ends": {"_": "neutral"}}.get(section, {})
+    if section == "states":
+        return {"_": {"speakers": speakers}}
+    return {"_": "neutral"} if section == "ends" else {}
 
 
 def _validate_world(source: Source) -> tuple[WorldFile | None, dict[str, frozenset[str]]]:

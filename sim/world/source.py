@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from sim.errors import Problem
+from sim.world.kinds import CONTROL
 
 MAX_BYTES = 400_000
 MAX_DEPTH = 40
@@ -147,6 +148,10 @@ def _build(node: yaml.Node, path: KeyPath, source: Source) -> Any:
         return mapping
     if isinstance(node, yaml.SequenceNode):
         return [_build(item, (*path, i), source) for i, item in enumerate(node.value)]
+    if CONTROL.search(node.value):
+        source.problems.append(
+            Problem(*place, "control", "holds control characters, which are not used in these files")
+        )
     return _scalar(node)
 
 
