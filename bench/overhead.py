@@ -3,8 +3,7 @@
 Run: python bench/overhead.py [--turns 10000]
 
 Both are group chats of five silent agents that answer in turn. The bare loop has a canned client and a selection
-function that counts; ours checks, prompts, counts tokens, logs and flushes as well. The two are timed in turn, several
-times, and the median ratio is printed; then ours alone at growing length, which should stay flat.
+function that counts; ours checks, prompts, counts tokens, logs and flushes as well. They are timed in turn, and the median ratio is printed; then ours alone at growing length, which should stay flat.
 """
 
 from __future__ import annotations
@@ -20,13 +19,14 @@ from typing import Any
 
 import autogen
 from autogen.io.base import IOStream
+from tokens import Silence
+
 from sim.engine import tokens
 from sim.models.scripted import Scripted
 from sim.record.log import LogWriter
 from sim.stage import group_chat
 from sim.stage.run import Run, settings_for
 from sim.world.library import load
-from tokens import Silence
 
 NAMES = ("ann", "ben", "cat", "dan", "eve")
 WORDS = "Fine, thank you, and how are you today?"
@@ -100,7 +100,8 @@ def ours(folder: Path, turns: int) -> float:
         (place / "world.yaml").write_text(
             f"world: talk\nroles: {{{', '.join(f'{n}: {n}' for n in NAMES)}}}\n"
             "facts: {mood: {number: points, start: 3}}\nnever: {a bad mood: mood < 0}\n"
-            f"states:\n  talk: {{speakers: [{', '.join(NAMES)}], tell: Chat., go: [{{to: over, after: {{turns: {turns}}}}}]}}\n"
+            f"states:\n  talk: {{speakers: [{', '.join(NAMES)}], tell: Chat., "
+            f"go: [{{to: over, after: {{turns: {turns}}}}}]}}\n"
             f"start: talk\nends: [over]\nlimits: {{turns: {turns + 1}}}\nlines:\n  talk:\n{lines}",
             encoding="utf-8",
         )

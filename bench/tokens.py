@@ -9,6 +9,7 @@ our visit is stretched to at least as many turns.
 
 from __future__ import annotations
 
+import argparse
 import logging
 import tempfile
 from pathlib import Path
@@ -17,6 +18,7 @@ import autogen
 import yaml
 from autogen.io.base import IOStream
 from server import CountingServer
+
 from sim.errors import SimError
 from sim.record.log import LogWriter, RunLog
 from sim.stage import group_chat
@@ -38,6 +40,9 @@ PROMPTS = {
     "Pharmacy": "你是医院的药房药师。病人来取药时先核对收据，已经缴费的，把处方上的药交给病人并说明用法；"
     "没有缴费的，请病人先去收费处缴费。取药结束后，整个看病流程就结束了。不要替别人说话。",
 }
+FACTORS = {20: 1, 100: 7}
+"""How many times longer our visit is made, so that it has at least so many turns."""
+
 OPENING = "早上八点半，橙子一瘸一拐地走进市第一医院的门诊大厅。"
 
 
@@ -130,11 +135,15 @@ def ours(server: CountingServer, folder: Path, factor: int) -> tuple[int, int, s
 
 def main() -> None:
     """Print the table."""
+    parser = argparse.ArgumentParser(description="Count the tokens of a hospital visit.")
+    parser.add_argument("--rounds", type=int, choices=(20, 100), action="append", help="20, 100, or both")
+    chosen = parser.parse_args().rounds or [20, 100]
     logging.disable(logging.WARNING)
     server = CountingServer()
     print("rounds  auto     function  ours     (turns, outcome)      ours/auto  ours/function  tokens a turn, ours")
     with tempfile.TemporaryDirectory() as folder:
-        for rounds, factor in ((20, 1), (100, 7)):
+        for rounds in chosen:
+            factor = FACTORS[rounds]
             auto = plain(server, rounds, auto=True)
             function = plain(server, rounds, auto=False)
             turns, total, outcome = ours(server, Path(folder), factor)

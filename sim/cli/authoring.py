@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -109,7 +109,7 @@ def _reachable(world: Any) -> list[str]:
     return sorted({world.spec.start} | nx.descendants(graph, world.spec.start))
 
 
-class Picture(str, Enum):
+class Picture(StrEnum):
     """How the machine is drawn."""
 
     mmd = "mmd"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -161,7 +161,7 @@ def _print_turn(record: Any, facts: Any, calls: Any, refused: Any, messages: Any
         say(f"\n[{message['role']}]\n" + "\n".join(CONTROL.sub("", m) for m in message["content"].split("\n")))
 
 
-class By(str, Enum):
+class By(StrEnum):
     """What the ledger's rows have in common."""
 
     role = "role"
@@ -272,7 +272,7 @@ def list_runs(
     console().print(table(None, columns, [[r.get(c, "-") for c in columns] for r in rows]))
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     """What a run can be exported to."""
 
     md = "md"

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from sim.engine.clock import time_of_day
 from sim.errors import DefinitionError, RunLogError, did_you_mean
-from sim.record.records import AnyRecord, EpisodeEnded, EpisodeStarted, Header, Transition, Turn, Warning_
+from sim.record.records import AnyRecord, EpisodeEnded, EpisodeStarted, Header, Transition, Turn, WarningNote
 from sim.world.format import Persona, WorldFile
 from sim.world.kinds import label_of, one_line
 
@@ -68,20 +68,22 @@ class Transcript:
             if self._sees(record.state):
                 yield self._entry("state", record.time, self.state(record.state))
         elif isinstance(record, Turn):
-            if self.role is None or self.role in record.heard_by:
+            if self.role in {None, *record.heard_by}:
                 yield self._turn(record)
         elif isinstance(record, Transition):
             if record.to in self._world.states and self._sees(record.to):
                 yield self._entry("state", record.time, self.state(record.to))
-        elif isinstance(record, Warning_):
-            if self.role is None:
-                yield self._entry("warning", 0.0, record.message)
+        elif isinstance(record, WarningNote) and self.role is None:
+            yield self._entry("warning", 0.0, record.message)
         elif isinstance(record, EpisodeEnded):
-            end = self._world.ends.get(record.outcome)
-            label = label_of(end.label, self.language) if end else ""
-            why = f" ({record.breach})" if record.breach else ""
-            text = (f"{label} [{record.outcome}]" if label else record.outcome) + why
-            yield self._entry("end", record.time, text, outcome_kind=record.kind)
+            yield self._end(record)
+
+    def _end(self, record: EpisodeEnded) -> Entry:
+        end = self._world.ends.get(record.outcome)
+        label = label_of(end.label, self.language) if end else ""
+        why = f" ({record.breach})" if record.breach else ""
+        text = (f"{label} [{record.outcome}]" if label else record.outcome) + why
+        return self._entry("end", record.time, text, outcome_kind=record.kind)
 
     def _sees(self, state: str) -> bool:
         if self.role is None:

@@ -127,7 +127,7 @@ class Transition(Record):
     changed: dict[str, Any]
 
 
-class Warning_(Record):
+class WarningNote(Record):
     """Something that a reader should know: a fallback was used, an utterance was cut."""
 
     type: Literal["warning"]
@@ -159,7 +159,7 @@ class RunEnded(Record):
 
 
 AnyRecord = Annotated[
-    Header | EpisodeStarted | Call | Refusal | Turn | Transition | Warning_ | EpisodeEnded | RunEnded,
+    Header | EpisodeStarted | Call | Refusal | Turn | Transition | WarningNote | EpisodeEnded | RunEnded,
     Field(discriminator="type"),
 ]
 

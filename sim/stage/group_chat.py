@@ -106,7 +106,7 @@ class _Cast:
         self.run = run
         self.episode: Episode | None = None
         self.agents = {role: self._agent(role) for role in run.world.roles}
-        # The initiator sits in the group, though it is never chosen: so it hears all, and AutoGen can sum up the chat.
+        # The initiator sits in the group, though it is never chosen: it hears all, so AutoGen can sum up the chat.
         self.initiator = autogen.ConversableAgent(
             "narrator" if "narrator" not in self.agents else "narrator_",
             llm_config=False,

@@ -299,12 +299,16 @@ class Clock(Part):
     start: str = Field("08:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="the time of day at minute 0")
 
 
+def _as_say(value: Any) -> Any:
+    return {"*": value} if isinstance(value, str | list) else value
+
+
 class Move(Part):
     """What the scripted model may do in a state: said and done when ``when`` holds."""
 
     when: Expression = "true"
     chance: float = Field(1.0, gt=0, le=1, description="how often it is taken when it could be, by the seed")
-    say: dict[str, Annotated[list[str], BeforeValidator(_as_list)]] = {}
+    say: Annotated[dict[str, Annotated[list[str], BeforeValidator(_as_list)]], BeforeValidator(_as_say)] = {}
     do: dict[Name, dict[Name, Any]] = Field({}, description="action: its fields, expressions or {pick: …}")
 
 

@@ -1,7 +1,7 @@
 """Words with facts filled in: a small part of Jinja, checked when a world is loaded.
 
-Names, attributes, comparisons, ``if`` and a few filters are enough for words; loops, calls and arithmetic that could
-grow a text without end are left out, on top of the sandbox.
+Names, attributes, comparisons, ``if`` and a few filters are enough for words; loops, calls and arithmetic that
+could grow a text without end are left out, on top of the sandbox.
 """
 
 from __future__ import annotations

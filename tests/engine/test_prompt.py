@@ -77,7 +77,8 @@ def test_the_schema_demands_what_is_due_and_lets_the_rest_be_null(world: World) 
         "required": ["doctor"],
         "additionalProperties": False,
     }
-    assert early is not None and late is not None
+    assert early is not None
+    assert late is not None
     assert early["properties"]["register"] == {"anyOf": [{"type": "null"}, act]}
     assert late["properties"]["register"] == act
 

@@ -40,7 +40,7 @@ def test_the_triage_variant_is_played_as_well(language: str) -> None:
     for seed in range(50):
         records = play(triage, seed, language)
         check_rules(triage, list(records))
-        turns = [r for r in map(lambda r: READER.validate_python(r), records) if isinstance(r, Turn)]
+        turns = [r for r in map(READER.validate_python, records) if isinstance(r, Turn)]
         assert "nurse" in {t.speaker for t in turns}
 
 

@@ -12,7 +12,7 @@ import sim
 from sim.errors import DefinitionError
 from sim.read.transcript import Entry, Transcript
 from sim.record.log import RunLog
-from sim.record.records import EpisodeEnded, EpisodeStarted, Header, Transition, Turn, Warning_
+from sim.record.records import EpisodeEnded, EpisodeStarted, Header, Transition, Turn, WarningNote
 from sim.world.world import World
 from tests.read.forging import Says, notary, play, rubbish
 
@@ -101,7 +101,7 @@ def test_a_role_is_shown_the_states_that_it_takes_part_in(runs: list[RunLog]) ->
 def test_warnings_are_for_the_reader_and_not_for_a_role(runs: list[RunLog]) -> None:
     """That a fallback was used tells of others' turns, so that only the whole transcript has it."""
     log = runs[-1]
-    warnings = [r.message for r in log.records if isinstance(r, Warning_)]
+    warnings = [r.message for r in log.records if isinstance(r, WarningNote)]
     assert warnings
     assert warnings == [e.text for e in _entries(log) if e.kind == "warning"]
     assert [e for role in log.header.models for e in _entries(log, role) if e.kind == "warning"] == []

@@ -128,7 +128,7 @@ def test_a_measured_part_of_any_shape_does_not_make_a_true_log_look_changed(tmp_
 
 
 def test_a_fact_with_many_digits_does_not_make_a_true_log_look_changed(tmp_path: Path) -> None:
-    """A number set at the start is kept with all the digits that a log can hold, and the run can be played again."""
+    """A number set at the start is kept with all the digits that a log can hold, and verifies."""
     facts = {"share": "0.123456789012345"}
     log = play(notary(tmp_path / "w"), tmp_path / "run.jsonl", model=Says(lambda _: "Hello."), facts=facts)
     assert verify(log).reason == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 from collections.abc import Mapping
@@ -17,9 +18,16 @@ from sim.record.records import Usage
 from sim.stage.run import Run, settings_for
 from sim.world.world import World
 
-PRICES = {"ibuprofen": 28.5, "diclofenac_gel": 32, "yunnan_spray": 41.8, "elastic_bandage": 12.6, "cold_pack": 9.9}
+PRICES = {
+    "ibuprofen": 28.5,
+    "diclofenac_gel": 32,
+    "yunnan_spray": 41.8,
+    "elastic_bandage": 12.6,
+    "cold_pack": 9.9,
+}
 ACTIONS = (
-    "register", "pay_fee", "prescribe", "leave_for", "pay_bill", "give_receipt", "send_to_cashier", "dispense", "fly",
+    "register", "pay_fee", "prescribe", "leave_for", "pay_bill", "give_receipt", "send_to_cashier", "dispense",
+    "fly",
 )  # fmt: skip
 HOSTILE = (
     "",
@@ -193,7 +201,7 @@ def test_thousands_of_visits_of_well_meaning_models_break_no_rule(world: World) 
 def test_an_invalid_act_never_moves_the_state(world: World) -> None:
     """A refused answer changes no fact; only the turn that follows does."""
     records = visit(world, ['{"say": "x", "pay_fee": {"amount": 1}}', "hello"])
-    for before, after in zip(records, records[1:], strict=False):
+    for before, after in itertools.pairwise(records):
         if before["type"] == "refusal":
             assert after["type"] in {"call", "warning"}
 

@@ -1,0 +1,280 @@
+"""The names of a world file: its tables, the kinds of its facts, and the vocabulary of its expressions.
+
+Every problem is collected with its place; what is broken is left out and its name is remembered, so that one
+mistake is reported once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from rule_engine import DataType
+
+from sim.errors import did_you_mean
+from sim.world import expressions
+from sim.world.expressions import Compiled, ExpressionError, Row, Vocabulary
+from sim.world.format import ActionField, Fact, TypedField, WorldFile
+from sim.world.kinds import MAX_ITEMS, Kind, Value
+from sim.world.source import KeyPath, Source
+from sim.world.templates import TemplateError, names_in
+from sim.world.world import FactDef
+
+COUNTERS = ("turns", "state_turns", "minutes", "state_minutes")
+
+
+class Declarations:
+    """What a world file declares; ``problems`` of the source grows as it is read."""
+
+    def __init__(self, spec: WorldFile, source: Source, broken: Mapping[str, frozenset[str]]) -> None:
+        self.spec = spec
+        self.source = source
+        self.broken = broken
+        self.constants = self._tables()
+        self.kinds = self._kinds()
+        self.vocabulary = self._vocabulary()
+        self.facts = self._facts()
+
+    def problem(self, path: KeyPath, code: str, message: str) -> None:
+        """Note a problem at a place of the file."""
+        self.source.problems.append(self.source.problem(path, code, message))
+
+    def known(self, section: str) -> set[str]:
+        """The names of a section, those left out included."""
+        return {*getattr(self.spec, section), *self.broken.get(section, ())}
+
+    def check_name(self, name: str, section: str, path: KeyPath, extra: tuple[str, ...] = ()) -> bool:
+        """Note a name that a section does not have."""
+        known = self.known(section) | set(extra)
+        if name in known:
+            return name in getattr(self.spec, section) or name in extra
+        what = section.removesuffix("s")
+        self.problem(path, f"unknown-{what}", f"unknown {what} '{name}'{did_you_mean(name, known)}")
+        return False
+
+    def compile(
+        self, text: str, path: KeyPath, wanted: Any = None, vocabulary: Vocabulary | None = None
+    ) -> Compiled:
+        """Compile an expression; where it is wrong, note it and give one that is false."""
+        try:
+            return Compiled(text, vocabulary or self.vocabulary, wanted)
+        except ExpressionError as error:
+            self.problem(path, "expression", str(error))
+            return Compiled("false", Vocabulary({}))
+
+    def template(self, text: str, path: KeyPath, names: set[str]) -> None:
+        """Check that a template uses only names that it may."""
+        try:
+            used = names_in(text)
+        except TemplateError as error:
+            self.problem(path, "template", str(error))
+            return
+        for name in sorted(used - names):
+            if name in self.known("facts") | self.known("derived"):
+                self.problem(path, "not-known", f"'{name}' is not known to the one who is shown this")
+            else:
+                self.problem(path, "template", f"unknown name '{name}' in a template{did_you_mean(name, names)}")
+
+    def words(self, texts: Mapping[str, str], path: KeyPath, names: set[str] | None = None) -> None:
+        """Check the languages and the templates of a text."""
+        for language, text in texts.items():
+            if language != "*" and language not in self.spec.languages:
+                hint = did_you_mean(language, self.spec.languages)
+                self.problem((*path, language), "language", f"'{language}' is not in languages{hint}")
+            if names is not None:
+                self.template(text, (*path, language), names)
+        if texts and "*" not in texts:
+            for language in self.spec.languages:
+                if language not in texts:
+                    self.problem(path, "missing-language", f"has no text for '{language}'")
+
+    def _tables(self) -> dict[str, dict[str, Row]]:
+        tables: dict[str, dict[str, Row]] = {}
+        for table, rows in self.spec.tables.items():
+            columns: list[str] | None = None
+            tables[table] = {}
+            for row, cells in rows.items():
+                path: KeyPath = ("tables", table, row)
+                values = {k: v for k, v in cells.items() if k != "label"}
+                if columns is not None and sorted(values) != columns:
+                    self.problem(
+                        path, "table", f"has the columns {sorted(values)}, but the first row has {columns}"
+                    )
+                    continue
+                columns = sorted(values)
+                if any(isinstance(v, dict | list) or v is None for v in values.values()):
+                    self.problem(path, "table", "a cell must be a number, a word, or true or false")
+                    continue
+                label = cells.get("label")
+                if isinstance(label, dict):
+                    self.words(label, (*path, "label"))
+                elif label is not None and not isinstance(label, str):
+                    self.problem((*path, "label"), "table", "a label must be text")
+                tables[table][row] = Row({k: _cell(v) for k, v in values.items()})
+            self._column_types(table, tables[table])
+        return tables
+
+    def _column_types(self, table: str, rows: dict[str, Row]) -> None:
+        first = next(iter(rows.values()), None)
+        for name, row in rows.items():
+            for column in self._columns(table):
+                if first and type(row.cells[column]) is not type(first.cells[column]):
+                    message = f"'{column}' is not of the same kind as in the first row"
+                    self.problem(("tables", table, name, column), "table", message)
+
+    def _columns(self, table: str) -> list[str]:
+        first = next(iter(self.spec.tables.get(table, {}).values()), {})
+        return [k for k in first if k != "label"]
+
+    def _kinds(self) -> dict[str, Kind]:
+        kinds = {}
+        for name, fact in self.spec.facts.items():
+            kind = self.kind(fact, ("facts", name))
+            if kind is not None:
+                kinds[name] = kind
+        return kinds
+
+    def kind(self, field: TypedField, path: KeyPath) -> Kind | None:
+        """The kind of a fact or a field, or None where it cannot be made."""
+        if isinstance(field, ActionField) and field.of is not None:
+            if not self.check_name(field.of, "facts", (*path, "of")):
+                return None
+            return self.kinds.get(field.of)
+        low = None if field.from_ is None else Decimal(str(field.from_))
+        high = None if field.to is None else Decimal(str(field.to))
+        self._check_bounds(field, path)
+        if field.flag is not None:
+            return Kind("flag")
+        if field.number is not None:
+            return Kind("number", field.number, low=low, high=high, is_whole=field.whole)
+        if field.money is not None:
+            return Kind("money", field.money, low=low, high=high)
+        if field.text is not None:
+            return Kind("text", high=Decimal(field.text))
+        if field.choice is not None:
+            options = self._options(field.choice.table, field.choice.ids, (*path, "choice"))
+            return None if options is None else Kind("choice", options=options)
+        return self._list_kind(field, path)
+
+    def _check_bounds(self, field: TypedField, path: KeyPath) -> None:
+        for least, most in (("at_least", "at_most"), ("from", "to")):
+            low = getattr(field, {"from": "from_"}.get(least, least))
+            high = getattr(field, most)
+            if low is not None and high is not None and low > high:
+                self.problem(path, "range", f"'{least}' ({low}) is greater than '{most}' ({high})")
+
+    def _list_kind(self, field: TypedField, path: KeyPath) -> Kind | None:
+        if field.list_ is None:
+            return None
+        if field.list_.word:
+            item = Kind(field.list_.word)
+        else:
+            options = self._options(field.list_.table, field.list_.ids, (*path, "list"))
+            if options is None:
+                return None
+            item = Kind("choice", options=options)
+        return Kind("list", item=item, low=Decimal(field.at_least or 0), high=Decimal(field.at_most or MAX_ITEMS))
+
+    def _options(
+        self, table: str | None, ids: Mapping[str, Mapping[str, str]], path: KeyPath
+    ) -> dict[str, Mapping[str, str]] | None:
+        if table is None:
+            if not ids:
+                self.problem(path, "empty", "must not be empty")
+                return None
+            for option, label in ids.items():
+                self.words(label, (*path, option))
+            return dict(ids)
+        if not self.check_name(table, "tables", path):
+            return None
+        labels: dict[str, Mapping[str, str]] = {}
+        for row, cells in self.spec.tables[table].items():
+            label = cells.get("label", {})
+            labels[row] = {"*": label} if isinstance(label, str) else label
+        return labels
+
+    def _vocabulary(self) -> Vocabulary:
+        types: dict[str, Any] = {n: expressions.type_of(k) for n, k in self.kinds.items()}
+        types |= dict.fromkeys(COUNTERS, DataType.FLOAT)
+        types |= {"state": DataType.STRING, "speaker": DataType.STRING}
+        options = {n: frozenset(k.options) for n, k in self.kinds.items() if k.name == "choice"}
+        options |= {n: frozenset(k.item.options) for n, k in self.kinds.items() if k.item and k.item.options}
+        options["state"] = frozenset(self.known("states"))
+        options["speaker"] = frozenset(self.known("roles"))
+        words = {w for o in options.values() for w in o}
+        words |= {row for table in self.constants.values() for row in table}
+        words |= {
+            v for t in self.constants.values() for r in t.values() for v in r.cells.values() if isinstance(v, str)
+        }
+        words |= self._field_words()
+        records = {name: expressions.table_type(name, self._row_types(name)) for name in self.constants}
+        done = dict.fromkeys(self.spec.actions, DataType.FLOAT)
+        records["done"] = expressions.record_type("done", done)
+        unknown = frozenset(self.broken.get("facts", ())) | (self.known("facts") - set(self.kinds))
+        return Vocabulary(types, frozenset(words), records, options, unknown)
+
+    def _field_words(self) -> set[str]:
+        words: set[str] = set()
+        for action in self.spec.actions.values():
+            for field in action.fields.values():
+                for options in (field.choice, field.list_):
+                    words |= set(options.ids) if options else set()
+        return words
+
+    def _row_types(self, table: str) -> dict[str, Any]:
+        first = next(iter(self.constants[table].values()), None)
+        types = {bool: DataType.BOOLEAN, Decimal: DataType.FLOAT, str: DataType.STRING}
+        return {c: types[type(first.cells[c])] for c in self._columns(table)} if first else {}
+
+    def _facts(self) -> dict[str, FactDef]:
+        facts: dict[str, FactDef] = {}
+        for name, kind in self.kinds.items():
+            spec = self.spec.facts[name]
+            self.words(spec.label, ("facts", name, "label"))
+            facts[name] = FactDef(name, kind, self._start(name, spec, kind), self._knowers(name, spec), spec.label)
+        for name, derived in self.spec.derived.items():
+            path: KeyPath = ("derived", name)
+            self.words(derived.label, (*path, "label"))
+            compute = self.compile(derived.is_, path)
+            kind = _kind_of(compute.type)
+            reads = [facts[r] for r in compute.reads if r in facts]
+            knowers = frozenset(self.spec.roles).intersection(*(f.known_to for f in reads))
+            facts[name] = FactDef(name, kind, None, knowers, derived.label, compute)
+            self.vocabulary = self.vocabulary.extended({name: compute.type})
+        return facts
+
+    def _start(self, name: str, spec: Fact, kind: Kind) -> Value:
+        start = spec.flag if kind.name == "flag" else spec.start
+        if start is None:
+            return (
+                kind.low
+                if kind.low is not None and kind.name in {"number", "money"} and kind.low > 0
+                else kind.empty
+            )
+        try:
+            return kind.read(start)
+        except ValueError as error:
+            self.problem(("facts", name, "start"), "start", str(error))
+            return kind.empty
+
+    def _knowers(self, name: str, spec: Fact) -> frozenset[str]:
+        roles = frozenset(self.spec.roles)
+        if spec.known_to == ["all"]:
+            return roles
+        if spec.known_to == ["nobody"]:
+            return frozenset()
+        path: KeyPath = ("facts", name, "known_to")
+        return frozenset(r for r in spec.known_to if self.check_name(r, "roles", path))
+
+
+def _cell(value: Any) -> Value:
+    return value if isinstance(value, bool | str) else Decimal(str(value))
+
+
+def _kind_of(kind: Any) -> Kind:
+    if kind == DataType.BOOLEAN:
+        return Kind("flag")
+    if kind == DataType.FLOAT:
+        return Kind("number")
+    return Kind("list", item=Kind("text")) if DataType.is_type(kind, DataType.ARRAY) else Kind("text")
