@@ -50,7 +50,7 @@ def read(world: World, situation: Situation, role: str, raw: str, minutes: float
 
 
 def fall_back(world: World, situation: Situation, role: str, text: str, minutes: float, language: str) -> Answer:
-    """What is done when no valid answer came: the declared fallback of each act that is due, as far as it may be."""
+    """What is done when no valid answer came: the declared fallback of each due act, as far as it may be."""
     values = scope(world, situation)
     acts: list[Act] = []
     for action, is_due in open_actions(world, situation, role):

@@ -1,8 +1,8 @@
 """Writing and reading run logs.
 
 A line is ``{…deterministic fields…,"hash":"…","measured":{…}}``. The hash is the SHA-256 of the previous line's
-hash and the bytes before it, so that an edited, cut, repeated or swapped record is found where it happened. The hash
-of the last record is the run's trace.
+hash and the bytes before it, so that an edited, cut, repeated or swapped record is found where it happened. The
+hash of the last record is the run's trace.
 """
 
 from __future__ import annotations

@@ -162,7 +162,7 @@ class Declarations:
             low = getattr(field, {"from": "from_"}.get(least, least))
             high = getattr(field, most)
             if low is not None and high is not None and low > high:
-                self.problem(path, "range", f"'{least}' ({low}) is greater than '{most}' ({high})")
+                self.problem(path, "range", f"'{least}' ({low:g}) is greater than '{most}' ({high:g})")
 
     def _list_kind(self, field: TypedField, path: KeyPath) -> Kind | None:
         if field.list_ is None:

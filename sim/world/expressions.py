@@ -22,15 +22,7 @@ from sim.world.kinds import Kind, Value
 
 _STRING = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
 _WORD = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\W\d]\w*")
-_REFUSED = {
-    "FuzzyComparisonExpression": "regular expressions are not part of the language",
-    "DatetimeExpression": "dates are not part of the language",
-    "TimedeltaExpression": "dates are not part of the language",
-    "BytesExpression": "bytes are not part of the language",
-    "FunctionExpression": "functions cannot be defined",
-    "BitwiseExpression": "bit operations are not part of the language",
-    "BitwiseShiftExpression": "bit operations are not part of the language",
-}
+_REFUSED = {"FunctionExpression": "functions cannot be defined"}
 _CACHE_SIZE = 256
 
 

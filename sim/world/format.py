@@ -85,8 +85,8 @@ class TypedField(Part):
     list_: Annotated[ItemOptions, BeforeValidator(_as_item)] | None = Field(
         None, alias="list", description="several of a table's rows or ids, or text or number"
     )
-    from_: float | int | None = Field(None, alias="from", description="the least number")
-    to: float | int | None = Field(None, description="the greatest number")
+    from_: float | None = Field(None, alias="from", description="the least number")
+    to: float | None = Field(None, description="the greatest number")
     whole: bool = Field(default=False, description="whole numbers only")
     at_least: int | None = Field(None, description="the fewest items of a list", ge=0)
     at_most: int | None = Field(None, description="the most items of a list", ge=1, le=100)

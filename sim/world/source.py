@@ -137,6 +137,11 @@ def _build(node: yaml.Node, path: KeyPath, source: Source) -> Any:
                 source.problems.append(Problem(source.name, line, column, "key", "a key must be a single word"))
                 continue
             key = str(key_node.value)
+            if CONTROL.search(key):
+                source.problems.append(
+                    Problem(source.name, line, column, "control", "a key holds control characters")
+                )
+                continue
             here = (*path, key)
             if key in mapping:
                 first = source.marks[here][1]

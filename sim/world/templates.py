@@ -46,8 +46,14 @@ def _parse(text: str) -> nodes.Template:
             raise TemplateError(f"not a template: '{type(node).__name__.lower()}' is not part of the language")
         if isinstance(node, nodes.Filter) and node.name not in _FILTERS:
             raise TemplateError(f"not a template: no filter '{node.name}'{did_you_mean(node.name, _FILTERS)}")
-        if isinstance(node, nodes.Getattr) and node.attr.startswith("_"):
-            raise TemplateError(f"not a template: '{node.attr}' is not part of the language")
+        if isinstance(node, nodes.Getattr) and not (isinstance(node.node, nodes.Name) and node.node.name == "act"):
+            raise TemplateError(f"not a template: only 'act' has parts, so '.{node.attr}' is nothing")
+        if isinstance(node, nodes.Filter) and (
+            len(node.args) > 1 or node.kwargs or node.dyn_args or node.dyn_kwargs
+        ):
+            raise TemplateError(f"not a template: the filter '{node.name}' takes at most one value")
+        if isinstance(node, nodes.Name) and node.name == "self":
+            raise TemplateError("not a template: 'self' is not part of the language")
     return tree
 
 

@@ -318,3 +318,10 @@ def test_merge_leaves_the_places_of_the_base_alone(read: Any) -> None:
     before = dict(source.marks)
     merge(source, source.value["variants"]["v"], ("variants", "v"))
     assert before == source.marks
+
+
+def test_a_key_with_control_characters_is_refused(tmp_path: Path) -> None:
+    """Keys are shown to people, too."""
+    path = tmp_path / "world.yaml"
+    path.write_text('never: {"a\\u202eb": x}\n', encoding="utf-8")
+    assert [p.message for p in read_yaml(path, "w").problems] == ["a key holds control characters"]
