@@ -3,8 +3,8 @@
 Run: python bench/overhead.py [--turns 10000]
 
 Both are group chats of five silent agents that answer in turn. The bare loop has a canned client and a selection
-function that counts; ours checks, prompts, counts tokens, logs and flushes as well. They are timed in turn, and the median ratio
-is printed; then ours alone at growing length, which should stay flat.
+function that counts; ours checks, prompts, counts tokens, logs and flushes as well. They are timed in turn, and the
+median ratio is printed; then ours alone at growing length, which should stay flat.
 """
 
 from __future__ import annotations
