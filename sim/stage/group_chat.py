@@ -105,6 +105,7 @@ class _Cast:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.episode: Episode | None = None
+        self.is_over = False
         self.agents = {role: self._agent(role) for role in run.world.roles}
         # The initiator sits in the group, though it is never chosen: it hears all, so AutoGen can sum up the chat.
         self.initiator = autogen.ConversableAgent(
@@ -162,12 +163,15 @@ class _Cast:
 
     def _select(self, last_speaker: Any, chat: Any) -> Any:
         """The speaker-selection function: the last turn steps the machine, which names the next speaker."""
+        if self.is_over:
+            raise DefinitionError("this chat has been played to its end; sim.group_chat makes another")
         if self.episode is None:
             self.episode = self.run.begin(str(chat.messages[-1].get("content") or ""))
             self.episode.start()
         role = self.episode.next_speaker()
         if role is None:
             self.run.finish(self.episode)
+            self.is_over = True
             return None
         return self.agents[role]
 

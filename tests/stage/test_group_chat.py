@@ -57,6 +57,16 @@ def test_the_message_of_a_chat_is_its_opening(world: World, tmp_path: Path) -> N
     assert verify(log).ok
 
 
+def test_a_chat_that_is_over_cannot_be_started_again(world: World, tmp_path: Path) -> None:
+    """Its log is whole, and stays so."""
+    initiator, manager = sim.group_chat(world, seed=1, out=tmp_path / "chat.jsonl")
+    initiator.initiate_chat(manager, message="Hello.", silent=True)
+    before = (tmp_path / "chat.jsonl").read_bytes()
+    with pytest.raises(DefinitionError, match="this chat has been played to its end"):
+        initiator.initiate_chat(manager, message="Hello again.", silent=True)
+    assert (tmp_path / "chat.jsonl").read_bytes() == before
+
+
 def test_a_chat_prints_nothing_of_its_own(world: World, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """The transcript is the log's; AutoGen's banners stay away."""
     sim.run(world, seed=1, out=tmp_path / "run.jsonl")
