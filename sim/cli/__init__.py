@@ -28,9 +28,9 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; what was logged stays\n")
         sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+    except OSError as error:
+        sys.stderr.write(f"sim: cannot write the output: {error.strerror}\n")
+        sys.exit(2)
 
 
 def _tell(error: SimError) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
@@ -19,6 +20,22 @@ app = typer.Typer(
     help="Run role-play worlds, replay their transcripts, and write new ones.\n\n"
     "Example: sim run hospital_visit --seed 7 --lang zh",
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"sim {version('roleplay-sim')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
 
 WorldName = Annotated[str, typer.Argument(help="A world's name, its folder, or its world.yaml.", metavar="WORLD")]
 RunName = Annotated[

@@ -81,13 +81,14 @@ def check(world: WorldName, as_json: Json = False) -> None:
     """
     from sim.world.folders import variants_of  # noqa: PLC0415
     from sim.world.library import check as check_world  # noqa: PLC0415
+    from sim.world.library import reachable  # noqa: PLC0415
 
     problems, loaded = check_world(world)
-    reachable = _reachable(loaded) if loaded is not None else []
+    found = sorted(reachable(loaded)) if loaded is not None else []
     if as_json:
         states = sorted(loaded.states) if loaded is not None else []
         rows = [asdict(p) for p in problems]
-        print_json({"ok": not problems, "problems": rows, "states": states, "reachable": reachable})
+        print_json({"ok": not problems, "problems": rows, "states": states, "reachable": found})
     elif loaded is None:
         for problem in problems:
             say(str(problem))
@@ -97,16 +98,6 @@ def check(world: WorldName, as_json: Json = False) -> None:
         also = f", and its variants {', '.join(variants)}" if variants else ""
         say(f"{loaded.name}: no problem{also}")
     raise typer.Exit(1 if problems else 0)
-
-
-def _reachable(world: Any) -> list[str]:
-    """The states and ends that arrows lead to from the start, whatever their guards."""
-    import networkx as nx  # noqa: PLC0415 - half a second to import
-
-    from sim.read.graph import machine  # noqa: PLC0415
-
-    graph = machine(world, world.spec.languages[0])
-    return sorted({world.spec.start} | nx.descendants(graph, world.spec.start))
 
 
 class Picture(StrEnum):

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from sim.cli.app import Json, RunName, app, print_json, say
-from sim.errors import RunLogError
+from sim.errors import DefinitionError, RunLogError, did_you_mean
 
 
 @app.command()
@@ -57,6 +57,8 @@ def show(
     """
     from sim.record.log import RunLog, find_run  # noqa: PLC0415
 
+    if prompt and turn is None:
+        raise DefinitionError("--prompt needs --turn N: a prompt belongs to a turn")
     log = RunLog.open(find_run(run))
     if turn is None:
         _show_run(log, as_json)
@@ -282,7 +284,7 @@ class Format(StrEnum):
 @app.command()
 def export(
     run: RunName = None,
-    to: Annotated[Format, typer.Option(help="Markdown for people, CSV for tables.")] = Format.md,
+    to: Annotated[Format | None, typer.Option(help="md or csv; else the ending of -o, else md.")] = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="A file; the terminal if left out.")] = None,
 ) -> None:
     """Export a run. Example: sim export --to csv -o visit.csv."""
@@ -290,7 +292,12 @@ def export(
     from sim.record.log import RunLog, find_run  # noqa: PLC0415
 
     log = RunLog.open(find_run(run))
-    text = to_markdown(log) if to is Format.md else to_csv(log)
+    ending = out.suffix.removeprefix(".").lower() if out is not None else "md"
+    kind = to.value if to is not None else ending
+    makers = {"md": to_markdown, "csv": to_csv}
+    if kind not in makers:
+        raise DefinitionError(f"cannot export to '.{kind}'{did_you_mean(kind, makers)}")
+    text = makers[kind](log)
     if out is None:
         typer.echo(text, nl=False)
         return

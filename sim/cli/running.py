@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from sim.cli.app import Json, RunName, WorldName, app, pairs, print_json, say
-from sim.errors import ModelError
+from sim.errors import DefinitionError, ModelError
 
 
 @app.command()
@@ -50,7 +50,9 @@ def run(
     settings = settings_for(loaded, seed=seed, language=lang, facts=facts)
     from sim.stage import group_chat  # noqa: PLC0415 - AutoGen is slow to import; wrong input is told before
 
-    if model == "scripted" and base_url is None:
+    if model == "scripted" and base_url is not None:
+        raise DefinitionError("--base-url needs --model NAME: what the model is called there")
+    if model == "scripted":
         answerer: Any = Scripted()
     else:
         answerer = group_chat.Endpoint(model, base_url=base_url, key_name=key_env, temperature=temperature)

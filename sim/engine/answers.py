@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,9 @@ from sim.world.expressions import ExpressionError
 from sim.world.kinds import CONTROL, Value, label_of
 from sim.world.world import ActionDef, World
 
-_FENCE = re.compile(r"```(?:json)?\s*(\{.*?\})\s*```", re.DOTALL)
+_FENCE = "```"
+MAX_PROBLEMS = 8
+"""A model is sent so many reasons at most; more would not help it, and a hostile one could make thousands."""
 _SPACES = re.compile(r"\s+")
 
 
@@ -45,7 +48,7 @@ def read(world: World, situation: Situation, role: str, raw: str, minutes: float
     said = given.pop("say", None)
     text, is_cut = _clean(world, role, said if isinstance(said, str) else around, language)
     acts, problems = _acts(world, given, actions, language)
-    answer = Answer(text, acts, tuple(problems), is_cut)
+    answer = Answer(text, acts, tuple(problems[:MAX_PROBLEMS]), is_cut)
     return answer if problems else _checked(world, situation, role, answer, actions, minutes, language)
 
 
@@ -73,18 +76,17 @@ def _plain(value: Any) -> Any:
 def _find_object(raw: str) -> tuple[dict[str, Any] | None, str, str | None]:
     """The JSON object of an answer, the words around it, and what is wrong with it."""
     text = raw.strip()
-    fenced = _FENCE.search(text)
-    start = fenced.start(1) if fenced else text.find("{")
-    if start < 0 or (not fenced and '"' not in text[start:]):
+    start = text.find("{")
+    if start < 0 or (_FENCE not in text and '"' not in text[start:]):
         return None, text, None
     try:
         value, end = json.JSONDecoder(object_pairs_hook=_unique).raw_decode(text, start)
     except ValueError as error:
         detail = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
-        return None, text, detail
+        return None, text, _scrubbed(detail)
     except RecursionError:
         return None, text, "nested too deeply"
-    around = text[: fenced.start()] + text[fenced.end() :] if fenced else text[:start] + text[end:]
+    around = f"{text[:start]} {text[end:]}".replace("```json", "").replace(_FENCE, "")
     return _scrubbed(value), around.strip(), None
 
 
@@ -103,7 +105,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) < len(pairs):
         keys = [k for k, _ in pairs]
-        raise ValueError(f"the key '{next(k for k in keys if keys.count(k) > 1)}' stands twice")
+        twice = next(k for k, count in Counter(keys).items() if count > 1)
+        raise ValueError(f"the key '{twice[:60]}' stands twice")
     return result
 
 

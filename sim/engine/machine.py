@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 from sim.engine.streams import Streams
@@ -157,7 +158,7 @@ def _why(
     if not words:
         return f"{act.action}: needs {text}"
     fields = world.actions[act.action].fields
-    mine: dict[str, object] = {n: fields[n].show(v, language) for n, v in act.fields.items()}
+    mine = SimpleNamespace(**{n: fields[n].show(v, language) for n, v in act.fields.items()})
     return f"{act.action}: {render(words, {**shown(world, role, values, language), 'act': mine})}"
 
 
@@ -209,7 +210,10 @@ def settle(
     breach = broken(world, values)
     for transition in world.states[after.state].go:
         if breach is None and _fires(transition, after, values):
-            moved = effects(world, transition.sets, values)
+            try:
+                moved = effects(world, transition.sets, values)
+            except Refused as refusal:
+                return Step(after, changed, breach=f"{transition.to}: {refusal}")
             return _go(world, after, changed, transition, moved)
     there = _limited(world, after)
     return Step(there, changed, breach=breach or broken(world, values, there.outcome))

@@ -46,7 +46,7 @@ class Prompt:
     def digest(self) -> str:
         """The first 128 bits, in hex, of the SHA-256 of the messages."""
         text = json.dumps(self.messages, ensure_ascii=False, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
+        return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
 
     def then(self, answer: str, reasons: Sequence[str], language: str) -> Prompt:
         """The prompt that sends an answer back, with what was wrong with it."""

@@ -16,5 +16,5 @@ def price(model: str, usage: Usage) -> tuple[Decimal | None, str | None]:
     )
     try:
         return genai_prices.calc_price(spent, model_ref=model).total_price, "USD"
-    except LookupError:
+    except (LookupError, ValueError):
         return None, None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -45,7 +46,7 @@ def _choose(world: World, situation: Situation, role: str, language: str, stream
             continue
         try:
             return _play(world, situation, role, move, index, values, language, streams)
-        except (Refused, TemplateError, ExpressionError, ValueError):
+        except (TemplateError, ExpressionError, ValueError):
             continue
     return NOTHING
 
@@ -64,8 +65,12 @@ def _play(
         Act(action, {n: _value(world, action, n, v, values, streams, situation) for n, v in fields.items()})
         for action, fields in move.acts.items()
     )
-    changed = apply(world, situation, role, acts, language)
-    after = scope(world, replace(situation, facts={**situation.facts, **changed}))
+    after = values
+    with contextlib.suppress(
+        Refused
+    ):  # what is refused here the engine refuses again, where the author can see why
+        changed = apply(world, situation, role, acts, language)
+        after = scope(world, replace(situation, facts={**situation.facts, **changed}))
     lines = move.move.say.get(language) or move.move.say.get("*") or [NOTHING]
     order = streams.at("line", situation.state, role, index).order(len(lines))
     line = lines[order[situation.turn // 2 % len(lines)]]

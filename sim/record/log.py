@@ -51,8 +51,12 @@ class LogWriter:
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self._file = path.open("xb")
+            except FileExistsError:
+                raise RunLogError(f"cannot write {path}: {path.parent} is not a folder") from None
             except OSError as error:
                 raise RunLogError(f"cannot write {path}: {error.strerror}") from None
+            except UnicodeError:
+                raise RunLogError(f"cannot write {path!a}: this system's file names are not UTF-8") from None
 
     def append(
         self, kind: str, fields: Mapping[str, Any], measured: Mapping[str, Any] | None = None
@@ -133,6 +137,8 @@ class RunLog:
         is_torn = False
         for number, line, is_whole in _lines_of(path):
             try:
+                if not line.strip():
+                    raise ValueError("an empty line")
                 value = _loads(line)
                 if number == 0:
                     _check_format(path, value)

@@ -117,10 +117,9 @@ class Episode:
             asked = asked.then(raw, answer.problems, self.language)
         else:
             answer = answers.fall_back(self.world, self.situation, role, best, minutes, self.language)
-            done = ", ".join(a.action for a in answer.acts) or "nothing"
-            self._warn(
-                "fallback", f"no valid answer of {role} in {REPAIRS + 1} tries; its fallback was done: {done}"
-            )
+            done = ", ".join(a.action for a in answer.acts)
+            then = f"its fallback was done: {done}" if done else "nothing was done"
+            self._warn("fallback", f"no valid answer of {role} in {REPAIRS + 1} tries; {then}")
         if answer.is_cut:
             self._warn("cut", f"the words of {role} were cut to {self.world.spec.limits.utterance} characters")
         self._pending = Pending(role, answer, minutes)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import copy
 import logging
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import autogen
 from autogen.io.base import IOStream
@@ -24,10 +26,14 @@ from sim.errors import DefinitionError, ModelError
 from sim.models.model import Reply, Request
 from sim.models.prices import price
 from sim.record.records import Usage
-from sim.stage.episode import Episode
+from sim.stage.episode import MAX_ANSWER, Episode
 from sim.stage.run import Run
 
 _NO_LIMIT = 1_000_000_000
+_NO_SCHEMA = (400, 404, 415, 422)
+"""What endpoints answer that know no JSON Schema output."""
+
+_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 if not hasattr(autogen, "GroupChatManager"):
     raise DefinitionError(
@@ -99,6 +105,12 @@ class _EpisodeClient:
         return {}
 
 
+def _free_name(name: str, taken: Mapping[str, object]) -> str:
+    while name in taken:
+        name += "_"
+    return name
+
+
 class _Cast:
     """The agents and the chat of one run, and the selection function that ties them to its episode."""
 
@@ -109,7 +121,7 @@ class _Cast:
         self.agents = {role: self._agent(role) for role in run.world.roles}
         # The initiator sits in the group, though it is never chosen: it hears all, so AutoGen can sum up the chat.
         self.initiator = autogen.ConversableAgent(
-            "narrator" if "narrator" not in self.agents else "narrator_",
+            _free_name("narrator", self.agents),
             llm_config=False,
             human_input_mode="NEVER",
             code_execution_config=False,
@@ -126,7 +138,7 @@ class _Cast:
         )
         self.manager = autogen.GroupChatManager(
             groupchat=self.chat,
-            name="stage",
+            name=_free_name("stage", self.agents),
             llm_config=False,
             human_input_mode="NEVER",
             is_termination_msg=_never,
@@ -166,7 +178,9 @@ class _Cast:
         if self.is_over:
             raise DefinitionError("this chat has been played to its end; sim.group_chat makes another")
         if self.episode is None:
-            self.episode = self.run.begin(str(chat.messages[-1].get("content") or ""))
+            self.episode = self.run.begin(
+                str(chat.messages[-1].get("content") or "").encode("utf-8", "replace").decode()
+            )
             self.episode.start()
         role = self.episode.next_speaker()
         if role is None:
@@ -209,11 +223,14 @@ class Endpoint:
         self._key = os.environ.get(key_name, "")
         if not self._key and base_url is None:
             raise DefinitionError(f"set {key_name} to the key of '{model}', or give --base-url of a local server")
+        if not self._key.isascii():
+            raise DefinitionError(f"the key in {key_name} has characters that no key has; is it the real one?")
+        if base_url is not None and not base_url.startswith(("http://", "https://")):
+            raise DefinitionError(f"'{base_url}' is no URL; it begins with http:// or https://")
         entry: dict[str, Any] = {
             "model": model,
             "api_key": self._key or "none",
             "api_type": "openai",
-            "price": [0, 0],
             "timeout": timeout_s,
             "max_retries": 2,
         }
@@ -222,6 +239,10 @@ class Endpoint:
         self._url = _without_credentials(base_url)
         self._takes_schema = True
         self._client = autogen.OpenAIWrapper(config_list=[entry], cache_seed=None)
+        for client in self._client._clients:
+            # The library adds up costs of its own, and fails on an answer whose usage is odd; ours counts.
+            client.cost = lambda response: 0
+            client.get_usage = lambda response: {}
 
     @property
     def description(self) -> Mapping[str, Any]:
@@ -238,56 +259,76 @@ class Endpoint:
         response = self._create(request.prompt, request.streams.seed)
         latency = time.perf_counter() - started
         choices = getattr(response, "choices", None)
-        if not choices or getattr(choices[0], "message", None) is None:
+        message = getattr(choices[0], "message", None) if isinstance(choices, list) and choices else None
+        if message is None or not hasattr(message, "content"):
             raise ModelError(f"{self.name}: the answer has no choices")
-        text = self._redacted(str(choices[0].message.content or ""))
+        text = self._redacted(self._words(message.content)[:MAX_ANSWER])
         usage = _usage(getattr(response, "usage", None), request.prompt, text)
         cost, currency = price(self.name, usage)
-        measured = {
-            "latency_s": round(latency, 3),
-            "id": self._redacted(str(getattr(response, "id", "") or "")),
-            "served_as": self._redacted(str(getattr(response, "model", "") or "")),
-        }
-        return Reply(text, usage, cost, currency, measured)
+        told = {"id": getattr(response, "id", None), "served_as": getattr(response, "model", None)}
+        measured: dict[str, Any] = {k: self._redacted(str(v or ""))[:200] for k, v in told.items()}
+        return Reply(text, usage, cost, currency, {"latency_s": round(latency, 3), **measured})
+
+    def _words(self, content: object) -> str:
+        """The words of an answer, which some endpoints give in parts."""
+        if isinstance(content, list):
+            parts = [part.get("text") for part in content if isinstance(part, dict)]
+            return "".join(part for part in parts if isinstance(part, str))
+        if content is None or isinstance(content, str):
+            return content or ""
+        raise ModelError(f"{self.name}: the answer's content is no text")
 
     def _create(self, prompt: Prompt, seed: int) -> Any:
         messages = [dict(m) for m in prompt.messages]
+        options: dict[str, Any] = {"messages": messages, "seed": seed}
         if prompt.schema is not None and self._takes_schema:
-            try:
-                schema = copy.deepcopy(dict(prompt.schema))
-                return self._client.create(messages=messages, seed=seed, response_format=schema)
-            except Exception as error:  # noqa: BLE001 - the library's clients raise errors of many packages
-                if getattr(error, "status_code", None) != 400:
-                    raise self._failure(error) from None
-                self._takes_schema = False
+            options["response_format"] = copy.deepcopy(dict(prompt.schema))
+        failure: ModelError
         try:
-            return self._client.create(messages=messages, seed=seed)
-        except Exception as error:  # noqa: BLE001 - as above
-            raise self._failure(error) from None
+            return self._client.create(**options)
+        except Exception as error:  # noqa: BLE001 - the library's clients raise errors of many packages
+            self._takes_schema &= getattr(error, "status_code", None) not in _NO_SCHEMA
+            is_about_schema = "response_format" in options and not self._takes_schema
+            failure = self._failure(error)
+        if is_about_schema:
+            return self._create(prompt, seed)
+        # Raised outside of the handler, so that the library's error, which may repeat the key, is not chained.
+        raise failure
 
     def _failure(self, error: Exception) -> ModelError:
         status = getattr(error, "status_code", None)
+        if isinstance(error, AttributeError | TypeError | KeyError):
+            return ModelError(f"{self.name} at {self._url}: the answer is no chat completion; is the URL right?")
         where = f" at {self._url}" if self._url else ""
         what = f"HTTP {status}: " if status else ""
         text = " ".join(self._redacted(str(error)).split())[:300]
         return ModelError(f"{self.name}{where}: {what}{text or type(error).__name__}")
 
     def _redacted(self, text: str) -> str:
-        return text.replace(self._key, "[key]") if self._key else text
+        """A text without the key, even where it is spelt with JSON escapes."""
+        if not self._key:
+            return text
+        plain = _ESCAPE.sub(lambda m: chr(int(m.group(1), 16)), text) if "\\u" in text else text
+        return (plain if self._key in plain else text).replace(self._key, "[key]")
 
 
 def _without_credentials(url: str | None) -> str | None:
-    if url is None or "@" not in url:
-        return url
-    scheme, _, rest = url.rpartition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"
+    """A URL without user, password and query, which may hold keys."""
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value < 10**9
 
 
 def _usage(reported: Any, prompt: Prompt, text: str) -> Usage:
     asked, answered = getattr(reported, "prompt_tokens", None), getattr(reported, "completion_tokens", None)
-    if isinstance(asked, int) and isinstance(answered, int):
-        details = getattr(reported, "prompt_tokens_details", None)
-        cached = getattr(details, "cached_tokens", None) or 0
-        return Usage(prompt=asked, completion=answered, cached=cached, is_estimated=False)
+    if asked is not None and answered is not None and _is_count(asked) and _is_count(answered):
+        cached = getattr(getattr(reported, "prompt_tokens_details", None), "cached_tokens", None)
+        known = cached if _is_count(cached) and cached is not None and cached <= asked else 0
+        return Usage(prompt=asked, completion=answered, cached=known, is_estimated=False)
     counted = tokens.count_messages(prompt.messages)
     return Usage(prompt=counted, completion=tokens.count(text), is_estimated=True)

@@ -62,6 +62,8 @@ class Compiler(Declarations):
         path: KeyPath = ("actions", name)
         fields = {f: self.kind(spec, (*path, "fields", f)) for f, spec in action.fields.items()}
         sound = {f: k for f, k in fields.items() if k is not None}
+        if name == "say":
+            self.problem(path, "name", "'say' is what an answer's words are called; name the action otherwise")
         act = expressions.record_type("act", {f: expressions.type_of(k) for f, k in sound.items()})
         options = {f"act.{f}": frozenset(k.options) for f, k in sound.items() if k.name == "choice"}
         inner = self.vocabulary.extended(records={"act": act}, options=options)
@@ -79,13 +81,18 @@ class Compiler(Declarations):
         fallback: dict[str, Compiled] | None = None
         if action.fallback is not None:
             fallback = self._fallback(action.fallback, sound, path)
+        when = self.compile(action.when, (*path, "when"), DataType.BOOLEAN)
+        due = self.compile(action.due, (*path, "due"), DataType.BOOLEAN)
+        for key, compiled in (("when", when), ("due", due), *(("needs", need.that) for need in needs)):
+            for role in action.by:
+                self._seen_by(role, compiled, (*path, key))
         return ActionDef(
             name,
             frozenset(r for r in action.by if self.check_name(r, "roles", (*path, "by"))),
             action.label,
             action.about,
-            self.compile(action.when, (*path, "when"), DataType.BOOLEAN),
-            self.compile(action.due, (*path, "due"), DataType.BOOLEAN),
+            when,
+            due,
             sound,
             {f: spec.label for f, spec in action.fields.items()},
             {f: t for f, spec in action.fields.items() if (t := self._table_of(spec)) is not None},
@@ -250,9 +257,9 @@ class Compiler(Declarations):
         )
 
     def _seen_by(self, role: str, compiled: Compiled, path: KeyPath) -> Compiled:
-        """Note a fact that a scripted player would have to peep at."""
+        """Note a fact that a role would have to peep at, or would learn from what it can do."""
         for name in sorted(compiled.reads & set(self.facts)):
-            if role not in self.facts[name].known_to:
+            if role in self.spec.roles and role not in self.facts[name].known_to:
                 self.problem(path, "not-known", f"'{name}' is not known to '{role}'")
         return compiled
 

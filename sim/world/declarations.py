@@ -18,10 +18,20 @@ from sim.world.expressions import Compiled, ExpressionError, Row, Vocabulary
 from sim.world.format import ActionField, Fact, TypedField, WorldFile
 from sim.world.kinds import MAX_ITEMS, Kind, Value
 from sim.world.source import KeyPath, Source
-from sim.world.templates import TemplateError, names_in
+from sim.world.templates import TemplateError, names_in, render
 from sim.world.world import FactDef
 
 COUNTERS = ("turns", "state_turns", "minutes", "state_minutes")
+
+
+class _Anything:
+    """Stands for an act when a template is tried: each of its fields is the same word."""
+
+    def __init__(self, word: str) -> None:
+        self._word = word
+
+    def __getattr__(self, name: str) -> str:
+        return self._word
 
 
 class Declarations:
@@ -70,11 +80,22 @@ class Declarations:
         except TemplateError as error:
             self.problem(path, "template", str(error))
             return
+        if used <= names:
+            self._try_template(text, path, names)
         for name in sorted(used - names):
             if name in self.known("facts") | self.known("derived"):
                 self.problem(path, "not-known", f"'{name}' is not known to the one who is shown this")
             else:
                 self.problem(path, "template", f"unknown name '{name}' in a template{did_you_mean(name, names)}")
+
+    def _try_template(self, text: str, path: KeyPath, names: set[str]) -> None:
+        """Note a template that fails for words, as facts are shown: it compares or takes apart what it cannot."""
+        for sample in ("", "12"):
+            try:
+                render(text, {**dict.fromkeys(names, sample), "act": _Anything(sample)})
+            except TemplateError as error:
+                self.problem(path, "template", f"{error} (facts are words here, and may be empty)")
+                return
 
     def words(self, texts: Mapping[str, str], path: KeyPath, names: set[str] | None = None) -> None:
         """Check the languages and the templates of a text."""
@@ -240,6 +261,8 @@ class Declarations:
             kind = _kind_of(compute.type)
             reads = [facts[r] for r in compute.reads if r in facts]
             knowers = frozenset(self.spec.roles).intersection(*(f.known_to for f in reads))
+            if compute.reads & {"done", "speaker"}:
+                knowers = frozenset()
             facts[name] = FactDef(name, kind, None, knowers, derived.label, compute)
             self.vocabulary = self.vocabulary.extended({name: compute.type})
         return facts

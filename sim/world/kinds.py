@@ -115,7 +115,7 @@ class Kind:
             raise ValueError("must be text")
         if len(given) > most:
             raise ValueError(f"must be at most {most} characters long")
-        return given
+        return " ".join(CONTROL.sub("", given).split())
 
     def _read_choice(self, given: object) -> str | None:
         if given is None:
@@ -153,7 +153,8 @@ class Kind:
         """A computed number as a fact can hold it: money to the cent, other numbers to nine decimals, half up."""
         if not isinstance(value, Decimal) or abs(value) > LARGEST:
             return value
-        return value.quantize(CENT if self.name == "money" else Decimal("1e-9"), ROUND_HALF_UP).normalize()
+        places = 2 if self.name == "money" else min(9, MAX_DIGITS - 1 - max(0, value.adjusted()))
+        return value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP).normalize()
 
     def show(self, value: Value, language: str) -> str:
         """Write a value for people: the label of a choice, an amount with its decimals."""

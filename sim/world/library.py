@@ -61,10 +61,35 @@ def check(world: str | Path) -> tuple[list[Problem], World | None]:
         try:
             found = load(path, variant=variant)
             plain = found if variant is None else plain
+            problems += [p for p in _dead_ends(found, path) if p not in problems]
         except DefinitionError as error:
             new = error.problems or (Problem(str(path), 1, 1, "world", str(error)),)
             problems += [p for p in new if p not in problems]
     return problems, None if problems else plain
+
+
+def reachable(world: World) -> set[str]:
+    """The states and ends that arrows lead to from the start, whatever their guards."""
+    found: set[str] = set()
+    ahead = [world.spec.start]
+    while ahead:
+        name = ahead.pop()
+        if name not in found:
+            found.add(name)
+            ahead += [t.to for t in world.states[name].go] if name in world.states else []
+    return found
+
+
+def _dead_ends(world: World, path: Path) -> list[Problem]:
+    """States without a way out, and states and ends without a way in."""
+    source = read_yaml(path)
+    known = reachable(world) | ({world.spec.limits.ends} if world.spec.limits.ends else set())
+    at = {**dict.fromkeys(world.states, "states"), **dict.fromkeys(world.spec.ends, "ends")}
+    problems = [source.problem((at[n], n), "unreachable", "no arrow leads here") for n in at if n not in known]
+    stuck = [n for n, state in world.states.items() if not state.go]
+    return problems + [
+        source.problem(("states", n), "no-way-out", "has no arrow, so it is never left") for n in stuck
+    ]
 
 
 def _check_variants(variants: Any, source: Source) -> None:

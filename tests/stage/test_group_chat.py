@@ -220,3 +220,57 @@ def test_roles_can_have_models_of_their_own(world: World, tmp_path: Path, serve:
     used = {c.role: c.model for c in log.records if isinstance(c, Call)}
     assert (used["doctor"], used["patient"]) == ("surgeon", "scripted")
     assert len(server.requests) == sum(c.role == "doctor" for c in log.records if isinstance(c, Call))
+
+
+@pytest.mark.parametrize(
+    ("usage", "counted"),
+    [
+        ({"prompt_tokens": -5, "completion_tokens": 3, "total_tokens": -2}, True),
+        ({"prompt_tokens": None, "completion_tokens": None, "total_tokens": None}, True),
+        ({"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}, False),
+        ({"prompt_tokens": 10**30, "completion_tokens": 3, "total_tokens": 3}, True),
+    ],
+)
+def test_an_odd_usage_is_estimated_and_loses_no_answer(
+    world: World, tmp_path: Path, serve: Any, usage: dict[str, Any], counted: bool
+) -> None:
+    """What the provider counts wrongly is counted here, and marked."""
+    body = {**completion("Hello there.", 0, 0), "usage": usage}
+    log = sim.run(
+        world, seed=3, models=Endpoint("gpt-4", base_url=serve(lambda _: (200, body)).url), out=tmp_path / "l"
+    )
+    calls = [c for c in log.records if isinstance(c, Call)]
+    assert {c.usage.is_estimated for c in calls} == {counted}
+    assert verify(log).ok
+
+
+def test_an_answer_in_parts_is_joined(world: World, tmp_path: Path, serve: Any) -> None:
+    """Some endpoints give a list of texts."""
+    body = completion("", 5, 5)
+    body["choices"][0]["message"]["content"] = [
+        {"type": "text", "text": "Hello "},
+        {"type": "text", "text": "there."},
+    ]
+    log = sim.run(
+        world, seed=3, models=Endpoint("m", base_url=serve(lambda _: (200, body)).url), out=tmp_path / "l"
+    )
+    assert next(t.text for t in log.records if isinstance(t, Turn)) == "Hello there."
+
+
+def test_the_key_is_found_behind_escapes_and_in_no_chained_error(world: World, tmp_path: Path, serve: Any) -> None:
+    """Neither JSON escapes nor the library's own exception carry it further."""
+    escaped = "".join(f"\\u{ord(c):04x}" for c in KEY)
+    server = serve(lambda _: (200, completion(f'{{"say": "{escaped}"}}', 5, 5)))
+    log = sim.run(world, seed=3, models=Endpoint("m", base_url=server.url), out=tmp_path / "live.jsonl")
+    assert next(t.text for t in log.records if isinstance(t, Turn)) == "[key]"
+    failing = serve(lambda _: (401, {"error": {"message": f"bad key {KEY}"}}))
+    with pytest.raises(ModelError) as failure:
+        sim.run(world, seed=3, models=Endpoint("m", base_url=failing.url), out=tmp_path / "failed.jsonl")
+    assert (failure.value.__cause__, failure.value.__context__) == (None, None)
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:9/v1", "ftp://127.0.0.1/v1"])
+def test_a_url_that_is_none_is_refused_before_any_call(url: str) -> None:
+    """With what it should begin with."""
+    with pytest.raises(DefinitionError, match="is no URL; it begins with http"):
+        Endpoint("m", base_url=url)
