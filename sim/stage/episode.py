@@ -67,6 +67,7 @@ class Episode:
         self._log = log
         self._listener = listener
         self._pending: Pending | None = None
+        self._built: tuple[Situation, str, Prompt] | None = None
 
     def start(self) -> None:
         """Log the beginning; everybody hears the opening."""
@@ -92,8 +93,11 @@ class Episode:
         return next_speaker(self.world, self.situation, self.streams)
 
     def prompt(self, role: str) -> Prompt:
-        """What a role is shown for its next turn."""
-        return prompt.build(self.world, self.situation, self.history, role, self.language)
+        """What a role is shown for its next turn; built once for a situation."""
+        if self._built is None or self._built[0] is not self.situation or self._built[1] != role:
+            built = prompt.build(self.world, self.situation, self.history, role, self.language)
+            self._built = (self.situation, role, built)
+        return self._built[2]
 
     def speak(self, role: str, shown: Prompt | None = None) -> str:
         """Ask a role's model until an answer is valid, at most twice again, and give the words.
