@@ -150,11 +150,6 @@ class World:
         """The roles, in the order of the file."""
         return tuple(self.spec.roles)
 
-    @property
-    def outcomes(self) -> tuple[str, ...]:
-        """The names of its ends, its own and the two that every world has."""
-        return (*self.spec.ends, OUT_OF_LIMITS, BROKEN)
-
     def role_name(self, role: str, language: str) -> str:
         """What a role's agent is called: its persona's name."""
         return label_of(self.personas[role].name, language) or role

@@ -34,6 +34,11 @@ limits: {turns: 12}
 """
 
 
+REASON = (
+    "it would break the rule 'yard: share: '10000000 / n' cannot be computed: arithmetic error: division by zero'"
+)
+
+
 def play(tmp_path: Path, answer: str, text: str = WORLD) -> RunLog:
     """Run the odd world with one answer for all, and verify it."""
     (tmp_path / "world.yaml").write_text(text, encoding="utf-8")
@@ -48,14 +53,23 @@ def outcome(log: RunLog) -> tuple[str, str | None]:
     return end.outcome, end.breach
 
 
-def test_an_arrow_whose_effects_cannot_be_done_breaks_the_world_and_is_named(tmp_path: Path) -> None:
-    """It is the world's fault, not the speaker's: the answer that led to it is sent back, and the world goes on."""
+def test_an_act_that_leads_to_an_arrow_that_cannot_be_taken_is_sent_back(tmp_path: Path) -> None:
+    """The reason names the arrow, nothing is done, and the world goes on."""
     log = play(tmp_path, '{"say": "x", "write": {"note": "hi", "items": 0}}')
     assert outcome(log) == ("out_of_limits", None)
     reasons = [reason for r in log.records if r.type == "refusal" for reason in r.reasons]
-    assert set(reasons) == {
-        "it would break the rule 'yard: share: 'share' cannot be computed: division by zero'"
-    } or all("yard: share:" in reason for reason in reasons)
+    assert set(reasons) == {REASON}
+
+
+def test_an_arrow_that_cannot_be_taken_by_itself_ends_the_run_and_is_named(tmp_path: Path) -> None:
+    """Words alone led there, so it is the world's fault and nobody else's."""
+    text = WORLD.replace(
+        "when: done.write > 0, sets: {share: 10000000 / n}", "when: turns > 1, sets: {share: 1 / (n - 4)}"
+    )
+    assert outcome(play(tmp_path, "Hello.", text)) == (
+        "invariant_broken",
+        "yard: share: '1 / (n - 4)' cannot be computed: arithmetic error: division by zero",
+    )
 
 
 def test_a_computed_number_is_rounded_to_what_a_log_can_hold(tmp_path: Path) -> None:
