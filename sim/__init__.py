@@ -22,11 +22,14 @@ __all__ = ["group_chat", "load", "open", "run"]
 # and `sim --help`, `sim replay` and `sim cost` need neither.
 
 
-def load(world: str | Path, *, variant: str | None = None) -> World:
-    """Load and check a world, by name, folder or file; raises ``sim.errors.DefinitionError`` with all problems."""
+def load(world: str | Path, *, variant: str | None = None, code: bool = True) -> World:
+    """Load and check a world, by name, folder or file; raises ``sim.errors.DefinitionError`` with all problems.
+
+    A ``rules.py`` beside it is run when it is loaded; with ``code=False`` such a world is refused.
+    """
     from sim.world.library import load as load_world  # noqa: PLC0415
 
-    return load_world(world, variant=variant)
+    return load_world(world, variant=variant, code=code)
 
 
 def run(
@@ -37,6 +40,8 @@ def run(
     variant: str | None = None,
     facts: Mapping[str, object] | None = None,
     models: Model | Mapping[str, Model] | None = None,
+    human: Model | None = None,
+    allow_exec: str | Path | None = None,
     out: str | Path | None = None,
 ) -> RunLog:
     """Run a world to its end in an AutoGen group chat and give the log.
@@ -47,7 +52,9 @@ def run(
         language: one of the world's; its first where none is given.
         variant: the variant of the world to load.
         facts: facts to start with, by name.
-        models: who answers, for all roles or by role (``"*"`` for the others); scripted where none is given.
+        models: who answers, for all or by agent or role (``"*"`` for the others); scripted where none is given.
+        human: who answers for the roles that a person plays.
+        allow_exec: the folder in which code that agents write may be run; without it a world that does is refused.
         out: where the log goes; the first free name in ``runs/`` where not given.
 
     Raises:
@@ -55,11 +62,11 @@ def run(
         sim.errors.ModelError: if a model failed; the log keeps all turns before.
     """
     from sim.record.log import LogWriter, RunLog, free_path  # noqa: PLC0415
-    from sim.stage.group_chat import play  # noqa: PLC0415
+    from sim.stage.adapter.chat import play  # noqa: PLC0415
 
     loaded = _loaded(world, variant)
     path = Path(out) if out is not None else free_path(Path("runs"), loaded.name, seed)
-    prepared = _prepare(loaded, seed, language, facts, models)
+    prepared = _prepare(loaded, seed, language, facts, models, human, allow_exec)
     with LogWriter(path) as log:
         play(prepared(log))
     return RunLog.open(path)
@@ -80,6 +87,8 @@ def group_chat(
     variant: str | None = None,
     facts: Mapping[str, object] | None = None,
     models: Model | Mapping[str, Model] | None = None,
+    human: Model | None = None,
+    allow_exec: str | Path | None = None,
     out: str | Path | None = None,
 ) -> tuple[Any, Any]:
     """The ``(initiator, manager)`` of a run, for ``initiator.initiate_chat(manager, message=…)``.
@@ -88,11 +97,11 @@ def group_chat(
     same arguments; the log goes to ``out`` if it is given.
     """
     from sim.record.log import LogWriter  # noqa: PLC0415
-    from sim.stage.group_chat import group_chat as make  # noqa: PLC0415
+    from sim.stage.adapter.chat import group_chat as make  # noqa: PLC0415
 
     loaded = _loaded(world, variant)
     log = LogWriter(Path(out) if out is not None else None)
-    return make(_prepare(loaded, seed, language, facts, models)(log))
+    return make(_prepare(loaded, seed, language, facts, models, human, allow_exec)(log))
 
 
 def _loaded(world: str | Path | World, variant: str | None) -> World:
@@ -105,13 +114,16 @@ def _prepare(
     language: str | None,
     facts: Mapping[str, object] | None,
     models: Model | Mapping[str, Model] | None,
+    human: Model | None,
+    allow_exec: str | Path | None,
 ) -> Any:
-    from sim.models.scripted import Scripted  # noqa: PLC0415
+    from sim.stage.casting import EVERYONE, models_for  # noqa: PLC0415
     from sim.stage.run import Run, settings_for  # noqa: PLC0415
 
     settings = settings_for(world, seed=seed, language=language, facts=facts)
-    given = models if isinstance(models, Mapping) else {"*": models or Scripted()}
-    cast = {role: given.get(role) or given.get("*") or Scripted() for role in world.roles}
+    given = models if isinstance(models, Mapping) else {EVERYONE: models} if models is not None else {}
+    folder = Path(allow_exec) if allow_exec is not None else None
+    cast = models_for(world, given, human=human, exec_folder=folder)
 
     def prepare(log: Any) -> Run:
         return Run(world, settings, cast, log)

@@ -38,6 +38,7 @@ def _options(
 
 
 WorldName = Annotated[str, typer.Argument(help="A world's name, its folder, or its world.yaml.", metavar="WORLD")]
+NoCode = Annotated[bool, typer.Option("--no-code", help="Refuse a world that brings a rules.py.")]
 RunName = Annotated[
     str | None, typer.Argument(help="A run's id or log file; the latest in runs/ if left out.", metavar="RUN")
 ]

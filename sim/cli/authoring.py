@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sim.cli.app import Json, WorldName, app, print_json, say
+from sim.cli.app import Json, NoCode, WorldName, app, print_json, say
 from sim.errors import DefinitionError, did_you_mean
 
 
@@ -74,7 +74,7 @@ def list_all_personas(as_json: Json = False) -> None:
 
 
 @app.command()
-def check(world: WorldName, as_json: Json = False) -> None:
+def check(world: WorldName, no_code: NoCode = False, as_json: Json = False) -> None:
     """Check a world and its variants: every problem with file, line and column. Exits 1 if there is any.
 
     Example: sim check ./worlds/my_world
@@ -83,7 +83,7 @@ def check(world: WorldName, as_json: Json = False) -> None:
     from sim.world.library import check as check_world  # noqa: PLC0415
     from sim.world.library import reachable  # noqa: PLC0415
 
-    problems, loaded = check_world(world)
+    problems, loaded = check_world(world, code=not no_code)
     found = sorted(reachable(loaded)) if loaded is not None else []
     if as_json:
         states = sorted(loaded.states) if loaded is not None else []
@@ -114,13 +114,16 @@ def graph(
     to: Annotated[Picture | None, typer.Option(help="The format; else the ending of -o, else mmd.")] = None,
     lang: Annotated[str | None, typer.Option(help="The language of the labels.")] = None,
     variant: Annotated[str | None, typer.Option(help="A variant of the world.")] = None,
+    no_code: NoCode = False,
+    speakers: Annotated[bool, typer.Option("--speakers", help="Draw who may speak after whom instead.")] = False,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="A file; the terminal if left out.")] = None,
 ) -> None:
-    """Draw the state machine. Example: sim graph hospital_visit -o visit.svg."""
-    from sim.read.graph import to_dot, to_mermaid, to_svg  # noqa: PLC0415
+    """Draw the state machine, or who may speak after whom. Example: sim graph hospital_visit -o visit.svg."""
+    from sim.read import graph as machine  # noqa: PLC0415
+    from sim.read import speakers as talk  # noqa: PLC0415
     from sim.world.library import load  # noqa: PLC0415
 
-    loaded = load(world, variant=variant)
+    loaded = load(world, variant=variant, code=not no_code)
     language = lang or loaded.spec.languages[0]
     if not loaded.is_language(language):
         raise DefinitionError(
@@ -128,7 +131,8 @@ def graph(
         )
     ending = out.suffix.removeprefix(".").lower() if out is not None else "mmd"
     kind = to.value if to is not None else ending
-    makers = {"mmd": to_mermaid, "svg": to_svg, "dot": to_dot}
+    of = talk if speakers else machine
+    makers = {"mmd": of.to_mermaid, "svg": of.to_svg, "dot": of.to_dot}
     if kind not in makers:
         raise DefinitionError(f"cannot draw '.{kind}'{did_you_mean(kind, makers)}")
     text = makers[kind](loaded, language)

@@ -94,22 +94,26 @@ def _show_turn(log: Any, turn: int, *, with_prompt: bool, as_json: bool) -> None
     from sim.read.fold import before_turn  # noqa: PLC0415
     from sim.world.kinds import to_json  # noqa: PLC0415
 
+    world = None
+    if with_prompt:
+        from sim.world.library import revive  # noqa: PLC0415 - needs the world's expressions
+
+        world = revive(log.header.resolved, log.header.variant)
     try:
-        situation, said = before_turn(log, turn)
-    except (ValueError, TypeError, AttributeError):
+        moment = before_turn(log, turn, world)
+    except (ValueError, TypeError, AttributeError, KeyError):
         raise RunLogError(f"{log.name} cannot be followed to turn {turn}; 'sim verify' says more") from None
-    record = next(r for r in log.records if r.type == "turn" and r.turn == turn)
-    calls = [r for r in log.records if r.type == "call" and r.turn == turn]
+    situation, record = moment.situation, moment.record
+    calls = [r for r in log.records if r.type == "call" and r.turn == turn and r.role == record.speaker]
     refused = [r for r in log.records if r.type == "refusal" and r.turn == turn]
     facts = {name: to_json(value) for name, value in situation.facts.items()}
     messages: list[dict[str, str]] = []
-    if with_prompt:
+    if world is not None:
         from sim.engine.prompt import build  # noqa: PLC0415 - needs the world's expressions
-        from sim.world.library import revive  # noqa: PLC0415
 
-        world = revive(log.header.resolved, log.header.variant)
         try:
-            messages = list(build(world, situation, said, record.speaker, log.header.language).messages)
+            built = build(world, situation, moment.said, record.speaker, log.header.language)
+            messages = list(built.messages)
         except (KeyError, ValueError, TypeError):
             raise RunLogError(
                 f"the prompt of turn {turn} does not follow from the log; 'sim verify' says more"

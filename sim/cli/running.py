@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sim.cli.app import Json, RunName, WorldName, app, pairs, print_json, say
+from sim.cli.app import Json, NoCode, RunName, WorldName, app, pairs, print_json, say
 from sim.errors import DefinitionError, ModelError
 
 
@@ -20,7 +20,14 @@ def run(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="FACT=VALUE", help="Start with this fact. Repeatable.")
     ] = None,
-    model: Annotated[str, typer.Option(help="'scripted', or a model's name at its endpoint.")] = "scripted",
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[ROLE=]NAME",
+            help="Who answers: 'scripted', 'human', or a model's name at its endpoint; for all, or for a role or "
+            "agent. Repeatable.",
+        ),
+    ] = None,
     base_url: Annotated[
         str | None, typer.Option(help="An OpenAI-compatible URL, as http://127.0.0.1:8080/v1.")
     ] = None,
@@ -30,6 +37,13 @@ def run(
     temperature: Annotated[
         float | None, typer.Option(min=0, max=2, help="Sampling temperature of the model.")
     ] = None,
+    allow_exec: Annotated[
+        bool, typer.Option("--allow-exec", help="Let code that agents write be run, in --work-dir.")
+    ] = False,
+    work_dir: Annotated[
+        Path | None, typer.Option(help="The folder in which code is run; work/ID if left out.")
+    ] = None,
+    no_code: NoCode = False,
     out: Annotated[Path | None, typer.Option(help="Where the log goes; runs/ID.jsonl if left out.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -37,26 +51,27 @@ def run(
 
     Example: sim run hospital_visit --seed 7 --lang zh --variant triage
     """
-    from sim.cli.show import Screen  # noqa: PLC0415 - heavy; `sim --help` needs none of it
-    from sim.models.scripted import Scripted  # noqa: PLC0415
+    from sim.cli.person import Person  # noqa: PLC0415 - heavy; `sim --help` needs none of it
+    from sim.cli.show import Screen  # noqa: PLC0415
+    from sim.models.outside import Live  # noqa: PLC0415
     from sim.read.transcript import Transcript  # noqa: PLC0415
     from sim.record.log import LogWriter, RunLog, free_path  # noqa: PLC0415
     from sim.record.records import READER, Header  # noqa: PLC0415
+    from sim.stage.casting import models_for  # noqa: PLC0415
     from sim.stage.run import Run, parse_facts, settings_for  # noqa: PLC0415
     from sim.world.library import load  # noqa: PLC0415
 
-    loaded = load(world, variant=variant)
+    loaded = load(world, variant=variant, code=not no_code)
     facts = parse_facts(loaded, pairs(set_ or []))
     settings = settings_for(loaded, seed=seed, language=lang, facts=facts)
-    from sim.stage import group_chat  # noqa: PLC0415 - AutoGen is slow to import; wrong input is told before
+    path = out or free_path(Path("runs"), loaded.name, seed)
+    folder = (work_dir or Path("work") / path.name.removesuffix(".jsonl")) if allow_exec else None
+    person = Person()
+    given = _models(model or [], person, base_url, key_env, temperature)
+    cast = models_for(loaded, given, human=person, exec_folder=folder)
+    from sim.stage.adapter.chat import play  # noqa: PLC0415 - AutoGen is slow to import; wrong input is told before
 
-    if model == "scripted" and base_url is not None:
-        raise DefinitionError("--base-url needs --model NAME: what the model is called there")
-    if model == "scripted":
-        answerer: Any = Scripted()
-    else:
-        answerer = group_chat.Endpoint(model, base_url=base_url, key_name=key_env, temperature=temperature)
-    screen = Screen(loaded.roles)
+    screen = Screen(loaded.agents)
     transcript: list[Transcript] = []
 
     def listen(record: dict[str, Any]) -> None:
@@ -68,16 +83,43 @@ def run(
         for entry in transcript[0].of(parsed):
             screen.show(entry)
 
-    path = out or free_path(Path("runs"), loaded.name, seed)
     with LogWriter(path) as log:
         try:
-            group_chat.play(Run(loaded, settings, dict.fromkeys(loaded.roles, answerer), log, listen))
+            play(Run(loaded, settings, cast, log, listen, Live(person.pick)))
         except (ModelError, KeyboardInterrupt) as error:
             typer.echo(f"stopped; the log keeps everything before: {path}", err=True)
             if isinstance(error, KeyboardInterrupt):
                 raise
             raise ModelError(str(error)) from None
     _report(RunLog.open(path), as_json)
+
+
+def _models(
+    given: list[str], person: Any, base_url: str | None, key_env: str, temperature: float | None
+) -> dict[str, Any]:
+    """The models by role, agent or ``*``, as the options name them."""
+    from sim.models.scripted import Scripted  # noqa: PLC0415
+
+    if base_url is not None and not any(_name(text)[1] not in {"scripted", "human"} for text in given):
+        raise DefinitionError("--base-url needs --model NAME: what the model is called there")
+    made: dict[str, Any] = {"scripted": Scripted(), "human": person}
+    models: dict[str, Any] = {}
+    for text in given:
+        role, name = _name(text)
+        if name not in made:
+            from sim.stage.adapter.endpoint import Endpoint  # noqa: PLC0415 - AutoGen is slow to import
+
+            made[name] = Endpoint(name, base_url=base_url, key_name=key_env, temperature=temperature)
+        models[role] = made[name]
+    return models
+
+
+def _name(text: str) -> tuple[str, str]:
+    """``doctor=gpt`` is the model of a role, ``gpt`` that of all."""
+    role, equals, name = text.partition("=")
+    if equals and not (role and name):
+        raise DefinitionError(f"'{text}' is no ROLE=NAME")
+    return (role, name) if equals else ("*", text)
 
 
 def _report(log: Any, as_json: bool) -> None:

@@ -41,12 +41,14 @@ class Screen:
             time.sleep((entry.minutes - self._minutes) / self._speed)
         self._minutes = max(self._minutes, entry.minutes)
         match entry.kind:
-            case "opening":
+            case "opening" | "narration":
                 self._console.print(Text(entry.text, style="italic"))
             case "state":
                 self._console.print(Text(f"\n── {entry.text} ──", style="bold"))
             case "turn":
                 self._turn(entry)
+            case "ballot":
+                self._console.print(Text(f"       ⚖ {entry.text}", style="dim"))
             case "warning":
                 self._console.print(Text(f"       ! {entry.text}", style="yellow"))
             case "end":
@@ -59,9 +61,9 @@ class Screen:
         line.add_column(no_wrap=True)
         line.add_column(overflow="fold")
         name = Text(entry.name, style=f"bold {self._colours.get(entry.speaker, 'white')}")
-        words = Text(entry.text or "…")
+        words = Text(entry.text or ("" if entry.acts else "…"))
         for act in entry.acts:
-            words.append(f"\n→ {act}", style="dim")
+            words.append(("\n" if words else "") + f"→ {act}", style="dim")
         line.add_row(Text(entry.time, style="dim"), name, words)
         self._console.print(line)
 

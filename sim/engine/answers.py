@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sim.engine.machine import Act, Refused, Situation, open_actions, scope, settle
+from sim.engine.machine import Refused, settle
 from sim.engine.phrases import phrase
+from sim.engine.situation import Act, Offer, Situation, knows, open_actions, open_tools, scope
 from sim.world.expressions import ExpressionError
 from sim.world.kinds import CONTROL, Value, label_of
-from sim.world.world import ActionDef, World
+from sim.world.world import World
 
 _FENCE = "```"
 MAX_PROBLEMS = 8
@@ -23,47 +24,70 @@ _SPACES = re.compile(r"\s+")
 
 @dataclass(frozen=True)
 class Answer:
-    """What an answer says and does; it counts only if there are no ``problems``."""
+    """What an answer says and does; it counts only if there are no ``problems``.
+
+    Where it asks for ``look_ups``, it is not the turn yet: they are made, and the speaker is asked again.
+    """
 
     text: str
     acts: tuple[Act, ...] = ()
     problems: tuple[str, ...] = ()
     is_cut: bool = False
+    look_ups: tuple[Act, ...] = ()
 
 
-def read(world: World, situation: Situation, role: str, raw: str, minutes: float, language: str) -> Answer:
-    """Read a raw answer of a role in a situation.
+def read(
+    world: World,
+    situation: Situation,
+    role: str,
+    raw: str,
+    minutes: float,
+    language: str,
+    *,
+    has_tools: bool = False,
+) -> Answer:
+    """Read a raw answer of an agent in a situation.
 
     The answer is plain words, or a JSON object with ``say`` and an entry for each act, alone, in a fenced block
     or with words around it. The acts are tried on the situation, with the simulated minutes that
     the turn will take, so that one which would be refused, or would break an invariant, is a problem here.
+    With ``has_tools`` it may ask for look-ups instead.
     """
-    actions = open_actions(world, situation, role)
-    given, around, fault = _find_object(raw)
+    offers = open_actions(world, situation, role)
+    tools = open_tools(world, situation, role) if has_tools else []
+    is_code = world.states[situation.state].is_verbatim and not offers and not tools
+    given, around, fault = (None, raw, None) if is_code else _find_object(raw)
     if fault is not None:
         return Answer("", problems=(phrase(language, "bad_json", detail=fault),))
     if given is None:
-        text, is_cut = _clean(world, role, raw, language)
-        return _checked(world, situation, role, Answer(text, is_cut=is_cut), actions, minutes, language)
+        text, is_cut = _clean(world, situation, role, raw, language)
+        if offers and world.states[situation.state].is_silent:
+            return Answer("", problems=(phrase(language, "no_object"),))
+        return _checked(world, situation, role, Answer(text, is_cut=is_cut), offers, minutes, language)
     said = given.pop("say", None)
-    text, is_cut = _clean(world, role, said if isinstance(said, str) else around, language)
-    acts, problems = _acts(world, given, actions, language)
+    text, is_cut = _clean(world, situation, role, said if isinstance(said, str) else around, language)
+    asked, wrong = _acts(world, {k: v for k, v in given.items() if k in {t.name for t in tools}}, tools, language)
+    if asked or wrong:
+        return Answer("", problems=tuple(wrong[:MAX_PROBLEMS]), look_ups=asked)
+    left = {k: v for k, v in given.items() if k not in world.tools}
+    acts, problems = _acts(world, left, offers, language)
     answer = Answer(text, acts, tuple(problems[:MAX_PROBLEMS]), is_cut)
-    return answer if problems else _checked(world, situation, role, answer, actions, minutes, language)
+    return answer if problems else _checked(world, situation, role, answer, offers, minutes, language)
 
 
 def fall_back(world: World, situation: Situation, role: str, text: str, minutes: float, language: str) -> Answer:
     """What is done when no valid answer came: the declared fallback of each due act, as far as it may be."""
-    values = scope(world, situation)
+    inner = scope(world, situation).about(role)
     acts: list[Act] = []
-    for action, is_due in open_actions(world, situation, role):
-        if not is_due or action.fallback is None:
+    for offer in open_actions(world, situation, role):
+        fallback = world.actions[offer.name].fallback
+        if not offer.is_due or fallback is None:
             continue
         try:
-            fields = {n: action.fields[n].read(_plain(c(values))) for n, c in action.fallback.items()}
+            fields = {n: offer.kinds[n].read(_plain(c(inner))) for n, c in fallback.items()}
         except (ExpressionError, ValueError):
             continue
-        tried = (*acts, Act(action.name, fields))
+        tried = (*acts, Act(offer.name, fields))
         if not _trial(world, situation, role, tried, minutes, language):
             acts.append(tried[-1])
     return Answer(text, tuple(acts))
@@ -77,6 +101,8 @@ def _find_object(raw: str) -> tuple[dict[str, Any] | None, str, str | None]:
     """The JSON object of an answer, the words around it, and what is wrong with it."""
     text = raw.strip()
     start = text.find("{")
+    if text in {"{}", "null"}:
+        return {}, "", None
     if start < 0 or (_FENCE not in text and '"' not in text[start:]):
         return None, text, None
     try:
@@ -111,13 +137,15 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _acts(
-    world: World, given: Mapping[str, Any], actions: Sequence[tuple[ActionDef, bool]], language: str
+    world: World, given: Mapping[str, Any], offers: Sequence[Offer], language: str
 ) -> tuple[tuple[Act, ...], list[str]]:
-    open_now = {a.name: a for a, _ in actions}
+    open_now = {o.name: o for o in offers}
     acts: list[Act] = []
     problems: list[str] = []
     for name, value in given.items():
         if value is None or value is False:
+            if name in open_now and _is_abstention(open_now[name]):
+                acts.append(Act(name, {"choice": None}))
             continue
         if name in open_now:
             fields, wrong = _fields(open_now[name], value, language)
@@ -132,23 +160,31 @@ def _acts(
     return tuple(sorted(acts, key=lambda a: order.index(a.action))), problems
 
 
-def _fields(action: ActionDef, value: Any, language: str) -> tuple[dict[str, Value], list[str]]:
-    known = ", ".join(action.fields) or phrase(language, "nothing")
+def _is_abstention(offer: Offer) -> bool:
+    ballot = getattr(offer.action, "ballot", None)
+    return ballot is not None and ballot.abstain
+
+
+def _fields(offer: Offer, value: Any, language: str) -> tuple[dict[str, Value], list[str]]:
+    known = ", ".join(offer.kinds) or phrase(language, "nothing")
     if not isinstance(value, dict):
-        if not action.fields:
+        if not offer.kinds:
             return {}, []
-        if len(action.fields) != 1 or value is True:
-            return {}, [phrase(language, "no_fields", name=action.name, known=known)]
-        value = {next(iter(action.fields)): value}
+        if len(offer.kinds) != 1 or value is True:
+            return {}, [phrase(language, "no_fields", name=offer.name, known=known)]
+        value = {next(iter(offer.kinds)): value}
     problems = [
-        phrase(language, "unknown_field", action=action.name, name=name[:60], known=known)
+        phrase(language, "unknown_field", action=offer.name, name=name[:60], known=known)
         for name in value
-        if name not in action.fields
+        if name not in offer.kinds
     ]
     fields: dict[str, Value] = {}
-    for name, kind in action.fields.items():
+    for name, kind in offer.kinds.items():
         if value.get(name) is None:
-            problems.append(phrase(language, "missing_field", action=action.name, name=name))
+            if _is_abstention(offer) and name in value:
+                fields[name] = None
+                continue
+            problems.append(phrase(language, "missing_field", action=offer.name, name=name))
             continue
         try:
             fields[name] = kind.read(value[name])
@@ -157,7 +193,7 @@ def _fields(action: ActionDef, value: Any, language: str) -> tuple[dict[str, Val
             shown = " | ".join(item.show(o, language) for o in item.options)
             is_size = kind.name == "list" and isinstance(value[name], list) and not kind.fits(len(value[name]))
             why = phrase(language, "options", options=shown) if shown and not is_size else str(error)
-            problems.append(f"{action.name}.{name}: {why}")
+            problems.append(f"{offer.name}.{name}: {why}")
     return fields, problems
 
 
@@ -166,20 +202,22 @@ def _checked(
     situation: Situation,
     role: str,
     answer: Answer,
-    actions: Sequence[tuple[ActionDef, bool]],
+    offers: Sequence[Offer],
     minutes: float,
     language: str,
 ) -> Answer:
-    problems = [] if answer.text or answer.acts else [phrase(language, "empty")]
+    is_silent = world.states[situation.state].is_silent
+    problems = [] if answer.text or answer.acts or is_silent else [phrase(language, "empty")]
     done = {act.action for act in answer.acts}
-    for action, is_due in actions:
-        if is_due and action.name not in done:
-            words = label_of(action.label, language)
-            problems.append(phrase(language, "due", name=f"{action.name}({words})" if words else action.name))
+    for offer in offers:
+        if offer.is_due and offer.name not in done:
+            words = label_of(world.actions[offer.name].label, language)
+            problems.append(phrase(language, "due", name=f"{offer.name}({words})" if words else offer.name))
     if not problems:
         wrong = _trial(world, situation, role, answer.acts, minutes, language)
         problems += [wrong] if wrong else []
-    return Answer(answer.text, answer.acts, tuple(problems), answer.is_cut)
+    text = "" if is_silent else answer.text
+    return Answer(text, answer.acts, tuple(problems), answer.is_cut and not is_silent)
 
 
 def _trial(
@@ -190,19 +228,36 @@ def _trial(
         step = settle(world, situation, role, acts, minutes, language)
     except Refused as refusal:
         return str(refusal)
-    if step.breach is None or not acts:
+    if step.breach is None or not is_theirs(world, situation, role, minutes, language):
         return None
-    return phrase(language, "breach", name=step.breach)
+    return phrase(language, "breach", name=_named(world, situation, role, step.breach))
 
 
-def _clean(world: World, role: str, text: str, language: str) -> tuple[str, bool]:
-    """One line of words, without the speaker's own name before them, cut to the world's limit."""
+def _named(world: World, situation: Situation, role: str, rule: str) -> str:
+    """A rule as an agent may be told it: not by name where it reads what the agent does not know."""
+    conditions = [world.never.get(rule), *(c.get(rule) for c in world.at_end.values())]
+    reads = {name for c in conditions if c is not None for name in c.reads}
+    read = [k for name in reads if (k := world.facts.get(name) or world.groups.get(name)) is not None]
+    values = scope(world, situation)
+    return rule if all(knows(values, role, k) for k in read) else "…"
+
+
+def is_theirs(world: World, situation: Situation, role: str, minutes: float, language: str) -> bool:
+    """Whether a rule that a turn breaks is broken by its acts: without them it would not be."""
+    return settle(world, situation, role, (), minutes, language).breach is None
+
+
+def _clean(world: World, situation: Situation, role: str, text: str, language: str) -> tuple[str, bool]:
+    """The words without the speaker's own name before them, in one line unless the state is verbatim, and cut."""
+    most = world.spec.limits.utterance
+    if world.states[situation.state].is_verbatim:
+        kept = "\n".join(CONTROL.sub("", line).rstrip() for line in text.expandtabs(4).splitlines()).strip()
+        return (kept[: most - 1] + "…", True) if len(kept) > most else (kept, False)
     words = _SPACES.sub(" ", CONTROL.sub("", text)).strip()
-    for name in (world.role_name(role, language), role):
+    for name in (world.agent_name(role, language), role):
         for colon in ("：", ":"):
             words = words.removeprefix(f"{name}{colon}").strip()
     for left, right in ("“”", "「」", '""'):
         if words.startswith(left) and words.endswith(right) and len(words) > 1 and left not in words[1:-1]:
             words = words[1:-1].strip()
-    most = world.spec.limits.utterance
     return (words[: most - 1] + "…", True) if len(words) > most else (words, False)

@@ -1,248 +1,369 @@
 """The state machine of a world: pure functions from a situation and a turn to the next situation.
 
-Nothing here waits, draws, prints or remembers; the same arguments give the same result.
+Nothing here waits, prints or remembers, and all draws are keyed; the same arguments give the same result.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from decimal import Decimal
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
+from sim.engine.ballots import Count, count
+from sim.engine.situation import Act, Inner, Situation, is_in, members, scope, shown
 from sim.engine.streams import Streams
-from sim.world.expressions import ExpressionError, Row
+from sim.world.expressions import ExpressionError
 from sim.world.kinds import Value, label_of
+from sim.world.rows import Row
 from sim.world.templates import render
-from sim.world.world import BROKEN, OUT_OF_LIMITS, ActionDef, FactDef, TransitionDef, World
+from sim.world.world import BROKEN, OUT_OF_LIMITS, ActionDef, Effects, StateDef, TransitionDef, World
+
+MAX_HOPS = 50
+"""States that are passed without a turn before it counts as going round in circles."""
 
 
 @dataclass(frozen=True)
-class Act:
-    """A structured act whose fields have been read, such as ``pay_fee`` with ``amount`` 15."""
+class Hop:
+    """A transition that was taken, and the situation after it."""
 
-    action: str
-    fields: Mapping[str, Value]
-
-
-@dataclass(frozen=True)
-class Situation:
-    """Where an episode stands between two turns.
-
-    ``turn`` counts the turns taken; ``minutes`` is simulated time since the episode began; ``visit`` counts the
-    states entered after the first; ``done`` how often each action was taken.
-    """
-
-    episode: int
-    state: str
-    facts: Mapping[str, Value]
-    done: Mapping[str, int]
-    turn: int = 0
-    state_turns: int = 0
-    minutes: float = 0.0
-    state_minutes: float = 0.0
-    visit: int = 0
-    speaker: str = ""
-    outcome: str | None = None
+    transition: TransitionDef
+    moved: Mapping[str, Value]
+    situation: Situation
 
 
 @dataclass(frozen=True)
 class Step:
-    """What a turn led to: the next situation, the facts that changed, the transition taken, what was broken."""
+    """What a turn led to: the next situation, facts that changed, votes counted, transitions, what was broken."""
 
     situation: Situation
-    changed: Mapping[str, Value]
-    transition: TransitionDef | None = None
-    moved: Mapping[str, Value] | None = None
+    changed: Mapping[str, Value] = field(default_factory=dict)
+    counts: tuple[Count, ...] = ()
+    hops: tuple[Hop, ...] = ()
     breach: str | None = None
 
 
 class Refused(Exception):
-    """An act that may not be done; the message is for the one who tried."""
+    """An act that may not be done; the message is for the one who tried.
+
+    ``fact`` is the fact that could not take its value, where that was the reason.
+    """
+
+    def __init__(self, message: str, fact: str | None = None) -> None:
+        super().__init__(message)
+        self.fact = fact
 
 
-def begin(world: World, episode: int, facts: Mapping[str, Value] | None = None) -> Situation:
+def begin(world: World, episode: int, facts: Mapping[str, Value] | None = None, seed: int = 0) -> Situation:
     """The situation before the first turn, with some facts set otherwise than the world says."""
-    start = {f.name: f.start for f in world.facts.values() if f.compute is None}
-    return Situation(episode, world.spec.start, start | dict(facts or {}), dict.fromkeys(world.actions, 0))
+    streams = Streams(seed, episode)
+    start = world.start(lambda fact, n: streams.at("deal", fact).order(n))
+    done = dict.fromkeys(world.actions, 0)
+    situation = Situation(episode, world.spec.start, start | dict(facts or {}), done, seed=seed)
+    return entered(world, situation)
 
 
-def scope(world: World, situation: Situation) -> dict[str, Any]:
-    """The values of all names that an expression may read; computed once for a situation."""
-    kept = situation.__dict__.get("_scope")
-    if kept is not None and kept[0] is world:
-        return kept[1]  # type: ignore[no-any-return]
-    values: dict[str, Any] = {
-        **world.constants,
-        **situation.facts,
-        "state": situation.state,
-        "speaker": situation.speaker,
-        "turns": situation.turn,
-        "state_turns": situation.state_turns,
-        "minutes": situation.minutes,
-        "state_minutes": situation.state_minutes,
-        "done": Row({name: Decimal(count) for name, count in situation.done.items()}),
-    }
-    for fact in world.facts.values():
-        if fact.compute is not None:
-            values[fact.name] = _computed(fact, values)
-    object.__setattr__(situation, "_scope", (world, values))
-    return values
+def opening(world: World, situation: Situation) -> Step:
+    """What follows before the first turn: where nobody speaks in the first state, it is passed."""
+    breach = broken(world, scope(world, situation))
+    if situation.waiting or breach is not None:
+        return Step(situation, breach=breach)
+    return _walk(world, situation, {}, ())
 
 
-def _computed(fact: FactDef, values: Mapping[str, Any]) -> Value:
-    if fact.compute is None:
-        return None
-    try:
-        return fact.compute(values)  # type: ignore[no-any-return]
-    except ExpressionError:
-        return fact.kind.empty
-
-
-def shown(world: World, role: str, values: Mapping[str, Any], language: str) -> dict[str, object]:
-    """What a template for a role may use: the facts it knows, as people read them, and the names of the cast."""
-    names: dict[str, object] = {r: world.role_name(r, language) for r in world.roles}
-    names["me"] = names[role]
-    return names | {f.name: f.kind.show(values[f.name], language) for f in world.known(role)}
-
-
-def next_speaker(world: World, situation: Situation, streams: Streams) -> str:
-    """Who speaks next, by the order of the state."""
-    state = world.states[situation.state]
-    if state.order == "single" or len(state.speakers) == 1:
-        return state.speakers[0]
-    if state.order == "random":
-        others = [r for r in state.speakers if r != situation.speaker] or list(state.speakers)
-        return streams.at("speaker", situation.turn).pick(others)
-    return state.speakers[situation.state_turns % len(state.speakers)]
-
-
-def open_actions(world: World, situation: Situation, role: str) -> list[tuple[ActionDef, bool]]:
-    """The actions open to a role now, in the order of the state, each with whether it is due."""
-    values = scope(world, situation)
-    found = []
-    for name in world.states[situation.state].actions:
-        action = world.actions[name]
-        if role in action.by and action.when.holds(values):
-            found.append((action, action.due.holds(values)))
-    return found
-
-
-def apply(world: World, situation: Situation, role: str, acts: tuple[Act, ...], language: str) -> dict[str, Value]:
-    """The facts after some acts of a role, done in the order given.
+def apply(world: World, situation: Situation, agent: str, acts: tuple[Act, ...], language: str) -> Situation:
+    """The situation after some acts of an agent, done in the order given; no turn has passed.
 
     Raises:
         Refused: if one is not open, its conditions do not hold, or a fact cannot take its value.
     """
     current = situation
     for act in acts:
-        values = scope(world, current)
         action = world.actions[act.action]
-        if not action.when.holds(values):
+        values = scope(world, current)
+        inner = values.about(agent, act=Row(act.fields))
+        if not action.when.holds(inner):
             raise Refused(f"{act.action}: not open now")
-        inner = values | {"act": Row(act.fields)}
         for need in action.needs:
             if not need.that.holds(inner):
-                raise Refused(_why(world, act, need.why, need.that.text, role, values, language))
-        changes = effects(world, action.sets, inner)
+                raise Refused(_why(world, act, need.why, need.that.text, agent, values, language))
         done = {**current.done, act.action: current.done[act.action] + 1}
+        if action.ballot is not None:
+            cast = {**current.votes.get(act.action, {}), agent: act.fields["choice"]}
+            current = replace(current, done=done, votes={**current.votes, act.action: cast})  # type: ignore[dict-item]
+            continue
+        changes = _done(world, action, inner, agent, values)
         current = replace(current, facts={**current.facts, **changes}, done=done)
-    return {k: v for k, v in current.facts.items() if v != situation.facts[k]}
+    return current
+
+
+def _done(
+    world: World, action: ActionDef, inner: Mapping[str, Any], agent: str, values: Mapping[str, Any]
+) -> dict[str, Value]:
+    try:
+        return effects(world, action.sets, inner)
+    except Refused as refusal:
+        known = world.facts[refusal.fact or ""].known_to
+        if known.own or is_in(values, agent, known):
+            raise
+        raise Refused(f"{action.name}: cannot be done now") from None
 
 
 def _why(
-    world: World, act: Act, why: Mapping[str, str], text: str, role: str, values: Mapping[str, Any], language: str
+    world: World, act: Act, why: Mapping[str, str], text: str, agent: str, values: Mapping[str, Any], language: str
 ) -> str:
     words = label_of(why, language)
     if not words:
         return f"{act.action}: needs {text}"
     fields = world.actions[act.action].fields
-    mine = SimpleNamespace(**{n: fields[n].show(v, language) for n, v in act.fields.items()})
-    return f"{act.action}: {render(words, {**shown(world, role, values, language), 'act': mine})}"
+    mine = SimpleNamespace(**{n: fields[n].kind.show(v, language) for n, v in act.fields.items()})
+    names = shown(world, agent, values, language)
+    names["act"] = mine
+    return f"{act.action}: {render(words, names)}"
 
 
-def effects(world: World, sets: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Value]:
-    """The new values of facts; all are computed from the values before.
+def effects(world: World, sets: Effects, values: Mapping[str, Any]) -> dict[str, Value]:
+    """The new values of facts, by key; all are computed from the values before.
+
+    An effect on the fact of an agent that there is not (``alive[prey]`` where nobody is prey) does nothing.
 
     Raises:
         Refused: if a fact cannot take its value.
     """
     changes: dict[str, Value] = {}
-    for name, compiled in sets.items():
+    for effect in sets:
+        fact = world.facts[effect.fact]
         try:
-            kind = world.facts[name].kind
-            changes[name] = kind.read(kind.rounded(_plain(compiled(values))))
+            keys = [effect.fact]
+            if effect.is_for_each:
+                keys = [fact.key(a) for a in fact.of or ()]
+            elif effect.index is not None:
+                agent = effect.index(values)
+                if agent is None:
+                    continue
+                if agent not in (fact.of or ()):
+                    raise Refused(f"{effect.fact}: not everybody has one", effect.fact)
+                keys = [fact.key(agent)]
+            given = effect.value(values)
+            value = fact.kind.empty
+            if given is not None or fact.kind.name not in {"text", "choice"}:
+                value = fact.kind.read(fact.kind.rounded(list(given) if isinstance(given, tuple) else given))
         except (ExpressionError, ValueError) as error:
-            raise Refused(f"{name}: {error}") from None
+            raise Refused(f"{effect.fact}: {error}", effect.fact) from None
+        changes |= dict.fromkeys(keys, value)
     return changes
 
 
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
-
-
 def settle(
-    world: World, situation: Situation, role: str, acts: tuple[Act, ...], minutes: float, language: str
+    world: World, situation: Situation, agent: str, acts: tuple[Act, ...], minutes: float, language: str
 ) -> Step:
-    """Take one turn: the acts change the facts, time passes, and the first true transition fires.
+    """Take one turn: the acts change the facts, time passes, votes are counted, and the first true arrows fire.
 
     Where an invariant would not hold afterwards, ``breach`` names it; the caller decides what follows.
 
     Raises:
         Refused: as :func:`apply`.
     """
-    changed = apply(world, situation, role, acts, language)
-    done = dict(situation.done)
-    for act in acts:
-        done[act.action] += 1
+    key = (agent, acts, minutes, language)
+    kept = situation.__dict__.get("_step")
+    if kept is not None and kept[0] is world and kept[1] == key:
+        return kept[2]  # type: ignore[no-any-return]
+    step = _settle(world, situation, agent, acts, minutes, language)
+    object.__setattr__(situation, "_step", (world, key, step))
+    return step
+
+
+def _settle(
+    world: World, situation: Situation, agent: str, acts: tuple[Act, ...], minutes: float, language: str
+) -> Step:
+    acted = apply(world, situation, agent, acts, language)
+    changed = {k: v for k, v in acted.facts.items() if v != situation.facts[k]}
+    state = world.states[situation.state]
+    after = spoken(world, acted, agent, minutes)
+    is_round_over = not after.waiting
+    counts: tuple[Count, ...] = ()
+    if is_round_over:
+        try:
+            after, counts = _counted(world, after, state)
+        except Refused as refusal:
+            return Step(after, changed, breach=str(refusal))
+    breach = broken(world, scope(world, after))
+    if breach is not None:
+        return Step(after, changed, counts, breach=breach)
+    is_open = is_round_over or not state.is_at_once
+    if is_open and not any(c.is_again for c in counts):
+        step = _walk(world, after, changed, counts)
+        if step.hops or step.breach or step.situation.outcome:
+            return step
+    if is_round_over:
+        after = waiting(world, after)
+    if not after.waiting or not _may_go_on(world, after, state):
+        return Step(after, changed, counts, breach=_silence(state, after))
+    there = _limited(world, after) if is_open else after
+    return Step(there, changed, counts, breach=broken(world, scope(world, after), there.outcome))
+
+
+def _may_go_on(world: World, situation: Situation, state: StateDef) -> bool:
+    """Whether somebody in a state may speak after the last speaker, or there is nobody who could."""
+    if state.is_at_once or world.next_speakers is None:
+        return True
+    found = members(world, scope(world, situation), state.speakers)
+    return not found or bool(allowed(world, situation, found))
+
+
+def spoken(world: World, situation: Situation, agent: str, minutes: float) -> Situation:
+    """The situation after a turn, before votes are counted: time has passed, and one less is waiting to speak."""
+    state = world.states[situation.state]
+    left = tuple(a for a in situation.waiting if a != agent)
     after = replace(
         situation,
-        facts={**situation.facts, **changed},
-        done=done,
         turn=situation.turn + 1,
         state_turns=situation.state_turns + 1,
         minutes=round(situation.minutes + minutes, 2),
         state_minutes=round(situation.state_minutes + minutes, 2),
-        speaker=role,
+        speaker=agent,
+        waiting=left,
     )
-    values = scope(world, after)
-    breach = broken(world, values)
-    for transition in world.states[after.state].go:
-        if breach is None and _fires(transition, after, values):
-            try:
-                moved = effects(world, transition.sets, values)
-            except Refused as refusal:
-                return Step(after, changed, breach=f"{transition.to}: {refusal}")
-            return _go(world, after, changed, transition, moved)
-    there = _limited(world, after)
-    return Step(there, changed, breach=breach or broken(world, values, there.outcome))
+    if left and not state.is_at_once:
+        values = scope(world, after)
+        still = tuple(a for a in left if is_in(values, a, state.speakers))
+        after = after if still == left else replace(after, waiting=still)
+    return after if after.waiting else replace(after, rounds=situation.rounds + 1)
+
+
+def _counted(world: World, situation: Situation, state: StateDef) -> tuple[Situation, tuple[Count, ...]]:
+    """The situation after the votes of a round were counted; a vote and its revotes are one round."""
+    counts: list[Count] = []
+    current = situation
+    for name in state.actions:
+        ballot = world.actions[name].ballot if name in world.actions else None
+        if ballot is None:
+            continue
+        found = count(world, situation, ballot)
+        votes = {n: v for n, v in current.votes.items() if n != name}
+        runoffs = {n: c for n, c in current.runoffs.items() if n != name}
+        if found.is_again:
+            current = replace(
+                current,
+                votes=votes,
+                runoffs={**runoffs, name: found.tied},
+                ties=found.rules_used,
+                rounds=max(0, current.rounds - 1),
+            )
+        else:
+            values = scope(world, current)
+            changes = effects(world, ballot.sets, Inner(values, result=found.row()))
+            found = replace(found, changed={k: v for k, v in changes.items() if v != current.facts[k]})
+            current = replace(current, facts={**current.facts, **changes}, votes=votes, runoffs=runoffs, ties=0)
+        counts.append(found)
+    return current, tuple(counts)
+
+
+def _walk(world: World, situation: Situation, changed: Mapping[str, Value], counts: tuple[Count, ...]) -> Step:
+    """Take the arrows that fire now: the first that is true, and on from states in which nobody speaks."""
+    current = situation
+    hops: list[Hop] = []
+    for _ in range(MAX_HOPS):
+        values = scope(world, current)
+        arrow = next((t for t in world.states[current.state].go if _fires(t, current, values)), None)
+        if arrow is None:
+            break
+        try:
+            moved = effects(world, arrow.sets, values)
+        except Refused as refusal:
+            return Step(current, changed, counts, tuple(hops), f"{arrow.to}: {refusal}")
+        current = _through(world, current, arrow, moved)
+        hops.append(Hop(arrow, moved, current))
+        breach = broken(world, scope(world, current), current.outcome)
+        if breach is not None or current.outcome is not None:
+            return Step(current, changed, counts, tuple(hops), breach)
+        if current.waiting:
+            there = _limited(world, current)
+            return Step(there, changed, counts, tuple(hops), broken(world, scope(world, there), there.outcome))
+        if not _may_go_on(world, current, world.states[current.state]):
+            return Step(current, changed, counts, tuple(hops), _silence(world.states[current.state], current))
+    if len(hops) >= MAX_HOPS:
+        return Step(current, changed, counts, tuple(hops), "the arrows go round without anyone speaking")
+    is_stuck = not current.waiting and (hops or not situation.state_turns)
+    stuck = _silence(world.states[current.state], current) if is_stuck else None
+    return Step(current, changed, counts, tuple(hops), stuck)
+
+
+def _silence(state: StateDef, situation: Situation) -> str:
+    after = f" after {situation.speaker}" if situation.speaker else ""
+    return f"nobody can speak in '{state.name}'{after}"
+
+
+def _through(world: World, situation: Situation, arrow: TransitionDef, moved: Mapping[str, Value]) -> Situation:
+    facts = {**situation.facts, **moved}
+    if arrow.to not in world.states:
+        return replace(situation, facts=facts, outcome=arrow.to, waiting=())
+    return entered(world, enter(situation, arrow.to, facts))
+
+
+def enter(situation: Situation, state: str, facts: Mapping[str, Value]) -> Situation:
+    """The situation at the start of another state, before it is asked who speaks there."""
+    return replace(
+        situation,
+        facts=facts,
+        state=state,
+        state_turns=0,
+        state_minutes=0.0,
+        visit=situation.visit + 1,
+        rounds=0,
+        waiting=(),
+        votes={},
+        runoffs={},
+        ties=0,
+    )
+
+
+def entered(world: World, situation: Situation) -> Situation:
+    """Who is waiting to speak when a state is entered; where that is nobody, its round counts as over."""
+    state = world.states[situation.state]
+    there = replace(situation, forgotten=situation.visit) if state.forget else situation
+    found = _round(world, there, state)
+    return replace(there, waiting=found, rounds=0 if found else 1)
+
+
+def waiting(world: World, situation: Situation) -> Situation:
+    """The situation with those who are to speak in the next round, where the last one is over."""
+    if situation.waiting:
+        return situation
+    return replace(situation, waiting=_round(world, situation, world.states[situation.state]))
+
+
+def _round(world: World, situation: Situation, state: StateDef) -> tuple[str, ...]:
+    """Those who are to speak in the next round; nobody if none of them is allowed to after the last speaker."""
+    values = scope(world, situation)
+    found = members(world, values, state.speakers)
+    if state.named is not None:
+        try:
+            name = state.named(values)
+        except ExpressionError:
+            name = None
+        found = (name,) if name in found else ()
+    elif state.order == "single":
+        found = found[:1]
+    return found if state.is_at_once or allowed(world, situation, found) else ()
+
+
+def allowed(world: World, situation: Situation, agents: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of some agents who may speak after the last speaker, by the world's list."""
+    if world.next_speakers is None or not situation.speaker:
+        return agents
+    after = world.next_speakers[situation.speaker]
+    return tuple(a for a in agents if a in after)
 
 
 def _fires(transition: TransitionDef, situation: Situation, values: Mapping[str, Any]) -> bool:
     if transition.after_turns is not None and situation.state_turns < transition.after_turns:
         return False
+    if transition.after_rounds is not None and situation.rounds < transition.after_rounds:
+        return False
     if transition.after_minutes is not None and situation.state_minutes < transition.after_minutes:
         return False
     return transition.when.holds(values)
-
-
-def _go(
-    world: World,
-    situation: Situation,
-    changed: Mapping[str, Value],
-    transition: TransitionDef,
-    moved: dict[str, Value],
-) -> Step:
-    facts = {**situation.facts, **moved}
-    if transition.to in world.states:
-        there = replace(
-            situation, facts=facts, state=transition.to, state_turns=0, state_minutes=0.0, visit=situation.visit + 1
-        )
-        there = _limited(world, there)
-    else:
-        there = replace(situation, facts=facts, outcome=transition.to)
-    return Step(there, changed, transition, moved, broken(world, scope(world, there), there.outcome))
 
 
 def _limited(world: World, situation: Situation) -> Situation:

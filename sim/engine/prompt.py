@@ -8,31 +8,47 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sim.engine import tokens
-from sim.engine.machine import Situation, open_actions, scope, shown
 from sim.engine.phrases import phrase
-from sim.world.format import Context
-from sim.world.kinds import Kind, Value, label_of
+from sim.engine.situation import (
+    Offer,
+    Situation,
+    knows,
+    members,
+    names_of,
+    open_actions,
+    open_tools,
+    scope,
+    shown,
+    shown_value,
+)
+from sim.world.circles import Circle
+from sim.world.kinds import Kind, label_of
+from sim.world.phases import Context
 from sim.world.sheet import sheet
 from sim.world.templates import render
-from sim.world.world import ActionDef, World
+from sim.world.world import FactDef, StateDef, World
 
 Message = dict[str, str]
 
 
 @dataclass(frozen=True)
 class Utterance:
-    """Something said: by whom (``""`` for the narrator), in which state visit, and who heard it."""
+    """Something said: by whom (``""`` for the narrator), in which state visit, and who heard it.
+
+    ``is_summary`` marks what sums up an earlier state, which only those are given to whom it is carried over.
+    """
 
     turn: int
     visit: int
     speaker: str
     text: str
     heard_by: tuple[str, ...]
+    is_summary: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,22 +67,35 @@ class Prompt:
     def then(self, answer: str, reasons: Sequence[str], language: str) -> Prompt:
         """The prompt that sends an answer back, with what was wrong with it."""
         why = phrase(language, "repair", reasons=("；" if language.startswith("zh") else "; ").join(reasons))
-        again = ({"role": "assistant", "content": answer[:1500] or "…"}, {"role": "user", "content": why})
-        return Prompt(self.messages + again, self.schema)
+        return self.also(answer, why)
+
+    def found(self, answer: str, found: Sequence[str], language: str, schema: Mapping[str, Any] | None) -> Prompt:
+        """The prompt that gives the results of look-ups, and asks for the turn itself."""
+        words = ("；" if language.startswith("zh") else "; ").join(found)
+        return self.also(answer, phrase(language, "found", found=words), schema)
+
+    def also(self, answer: str, words: str, schema: Mapping[str, Any] | None = None) -> Prompt:
+        """The prompt with an answer and what is said to it; the schema stays, unless another is given."""
+        again = ({"role": "assistant", "content": answer[:1500] or "…"}, {"role": "user", "content": words})
+        return Prompt(self.messages + again, schema or self.schema)
 
 
 def build(world: World, situation: Situation, history: Sequence[Utterance], role: str, language: str) -> Prompt:
-    """The prompt of a role's next turn."""
+    """The prompt of an agent's next turn."""
     state = world.states[situation.state]
     values = scope(world, situation)
     names = shown(world, role, values, language)
-    system = sheet(world.personas[role], language) + "\n" + phrase(language, "rules", me=names["me"])
+    rules = "rules_verbatim" if state.is_verbatim else "rules"
+    system = sheet(world.personas[role], language) + "\n" + phrase(language, rules, me=names["me"])
     parts = []
-    heard = remembered(history, role, state.context, situation)
+    carried = carried_over(history, role, state.context)
+    if carried:
+        parts.append("\n".join([phrase(language, "carried"), *(line(world, u, language) for u in carried)]))
+    heard = remembered(history, (role,), state.context, situation)
     if heard:
-        lines = [_line(world, u, language) for u in heard]
+        lines = [line(world, u, language) for u in heard]
         parts.append("\n".join([phrase(language, "said"), *lines]))
-    told = label_of(state.tell.get(role) or state.tell.get("*") or {}, language)
+    told = next((label_of(text, language) for circle, text in state.tell if _is_told(values, role, circle)), "")
     label = label_of(state.label, language) or state.name
     parts.append(
         f"{phrase(language, 'now')}{label}{'。' if language.startswith('zh') else '. '}{render(told, names)}"
@@ -74,30 +103,62 @@ def build(world: World, situation: Situation, history: Sequence[Utterance], role
     known = _known(world, role, values, language)
     if known:
         parts.append(phrase(language, "know") + phrase(language, "comma").join(known))
-    others = [world.role_name(r, language) for r in state.speakers if r != role]
-    turn_of = phrase(language, "turn_of", me=names["me"], others=phrase(language, "comma").join(others) or "…")
-    actions = open_actions(world, situation, role)
-    if actions:
-        parts.append(phrase(language, "acts") + _offer(world, actions, names, language))
-        parts.append(turn_of + phrase(language, "json") + _shape(actions, language))
-    else:
-        parts.append(turn_of + phrase(language, "speak"))
+    offers, tools = open_actions(world, situation, role), open_tools(world, situation, role)
+    parts += _asked(world, state, offers, tools, names, _others(world, situation, role, language), language)
     messages = ({"role": "system", "content": system}, {"role": "user", "content": "\n".join(parts)})
-    return Prompt(messages, _schema(actions, language) if actions else None)
+    return Prompt(messages, schema(offers, tools, language, is_silent=state.is_silent))
 
 
-def remembered(history: Sequence[Utterance], role: str, context: Context, situation: Situation) -> list[Utterance]:
-    """What a role heard and is still given, oldest first, after the state's context policy."""
+def _asked(
+    world: World,
+    state: StateDef,
+    offers: Sequence[Offer],
+    tools: Sequence[Offer],
+    names: Mapping[str, object],
+    others: Sequence[str],
+    language: str,
+) -> list[str]:
+    """What the speaker can do, and in which form it answers."""
+    whom = phrase(language, "comma").join(others) or "…"
+    turn_of = phrase(language, "turn_of", me=names["me"], others=whom)
+    if state.is_silent:
+        turn_of = phrase(language, "act_only", me=names["me"])
+    if not offers and not tools:
+        return [turn_of + phrase(language, "write" if state.is_verbatim else "speak")]
+    parts = [phrase(language, "look_ups") + _offer(world, tools, names, language)] if tools else []
+    if offers:
+        parts.append(phrase(language, "acts") + _offer(world, offers, names, language))
+    example = _shape([*tools, *offers], language, is_silent=state.is_silent)
+    return [*parts, turn_of + phrase(language, "json") + example]
+
+
+def _is_told(values: Mapping[str, Any], role: str, circle: Circle) -> bool:
+    return role in circle.agents or any(role in values[group] for group in circle.groups)
+
+
+def _others(world: World, situation: Situation, role: str, language: str) -> list[str]:
+    """The names of those who are spoken to: the other speakers of the state, where one may know them."""
+    state = world.states[situation.state]
+    values = scope(world, situation)
+    if any(not knows(values, role, world.groups[g]) for g in state.speakers.groups):
+        return []
+    return [world.agent_name(a, language) for a in members(world, values, state.speakers) if a != role]
+
+
+def remembered(
+    history: Sequence[Utterance], agents: Collection[str], context: Context, situation: Situation
+) -> list[Utterance]:
+    """What all of some agents heard and are still given, oldest first, after the state's context policy."""
     if context.of == "none":
         return []
     kept: list[Utterance] = []
     budget = context.tokens
     for utterance in reversed(history):
-        if context.of == "state" and utterance.visit != situation.visit:
+        if utterance.visit < situation.forgotten or (context.of == "state" and utterance.visit != situation.visit):
             break
         if context.turns is not None and len(kept) >= context.turns:
             break
-        if role not in utterance.heard_by:
+        if utterance.is_summary or not all(a in utterance.heard_by for a in agents):
             continue
         if budget is not None:
             budget -= tokens.count(utterance.text)
@@ -107,57 +168,85 @@ def remembered(history: Sequence[Utterance], role: str, context: Context, situat
     return kept[::-1]
 
 
-def _line(world: World, utterance: Utterance, language: str) -> str:
+def carried_over(history: Sequence[Utterance], role: str, context: Context) -> list[Utterance]:
+    """The summaries of earlier states that an agent is given, oldest first; they outlast what is forgotten."""
+    if not context.carryover:
+        return []
+    found = [u for u in history if u.is_summary and role in u.heard_by]
+    return found if context.carryover is True else found[-context.carryover :]
+
+
+def line(world: World, utterance: Utterance, language: str) -> str:
+    """An utterance as it stands in a prompt."""
     if not utterance.speaker:
         return utterance.text
-    name = world.role_name(utterance.speaker, language)
+    name = world.agent_name(utterance.speaker, language)
     return phrase(language, "turn", name=name, text=utterance.text)
 
 
-def _known(world: World, role: str, values: Mapping[str, Value], language: str) -> list[str]:
-    """The facts a role knows that are not empty."""
+def _known(world: World, role: str, values: Mapping[str, Any], language: str) -> list[str]:
+    """What an agent knows that is not empty: facts, and who is in a group."""
     items = []
-    for fact in world.known(role):
-        value = values[fact.name]
-        if value == fact.kind.empty or value is None:
-            continue
-        name = label_of(fact.label, language) or fact.name
-        items.append(phrase(language, "know_item", name=name, value=fact.kind.show(value, language)))
+    for fact in world.facts.values():
+        value = _value(world, fact, role, values, language) if fact.is_shown else None
+        if value:
+            name = label_of(fact.label, language) or fact.name
+            items.append(phrase(language, "know_item", name=name, value=value))
+    for group in world.groups.values():
+        if group.is_shown and group.label and values[group.name] and knows(values, role, group):
+            value = names_of(world, values[group.name], language)
+            items.append(phrase(language, "know_item", name=label_of(group.label, language), value=value))
     return items
 
 
-def _offer(
-    world: World, actions: Sequence[tuple[ActionDef, bool]], names: Mapping[str, object], language: str
-) -> str:
-    offers = []
-    for action, is_due in actions:
-        words = render(label_of(action.about, language) or label_of(action.label, language), names)
-        text = f"{action.name} {words}".strip() + (phrase(language, "must") if is_due else "")
-        choices = [_choices(world, action, name, kind, language) for name, kind in action.fields.items()]
-        offers.append(" ".join([text, *filter(None, choices)]))
-    return ("；" if language.startswith("zh") else "; ").join(offers)
+def _value(world: World, fact: FactDef, role: str, values: Mapping[str, Any], language: str) -> str | None:
+    """A fact as the list of what an agent knows has it; of a fact that each agent has, all that it may see."""
+    if fact.of is None:
+        value = values[fact.name]
+        return (
+            None if value is None or value == fact.kind.empty else shown_value(world, fact, role, values, language)
+        )
+    if not knows(values, role, fact):
+        own = values[fact.key(role)] if role in fact.of else None
+        return None if own in (None, fact.kind.empty) else shown_value(world, fact, role, values, language)
+    theirs = [a for a in fact.of if values[fact.key(a)] not in (None, fact.kind.empty)]
+    if fact.kind.name == "flag":
+        return names_of(world, tuple(theirs), language)
+    pairs = (f"{world.agent_name(a, language)} {fact.kind.show(values[fact.key(a)], language)}" for a in theirs)
+    return ("、" if language.startswith("zh") else ", ").join(pairs)
 
 
-def _choices(world: World, action: ActionDef, name: str, kind: Kind, language: str) -> str:
+def _offer(world: World, offers: Sequence[Offer], names: Mapping[str, object], language: str) -> str:
+    shown_offers = []
+    for offer in offers:
+        about = label_of(offer.action.about, language) or label_of(getattr(offer.action, "label", {}), language)
+        text = f"{offer.name} {render(about, names)}".strip() + (phrase(language, "must") if offer.is_due else "")
+        choices = [_choices(world, offer, name, kind, language) for name, kind in offer.kinds.items()]
+        shown_offers.append(" ".join([text, *filter(None, choices)]))
+    return ("；" if language.startswith("zh") else "; ").join(shown_offers)
+
+
+def _choices(world: World, offer: Offer, name: str, kind: Kind, language: str) -> str:
     options = (kind.item or kind).options
     if not options:
         return ""
-    shown = [world.show_option(kind.item or kind, o, action.tables.get(name), language) for o in options]
-    title = label_of(action.field_labels.get(name, {}), language) or name
+    given = offer.action.fields[name]
+    shown_options = [world.show_option(kind.item or kind, o, given.table, language) for o in options]
+    title = label_of(given.label, language) or ("" if name == "choice" else name)
     if kind.name == "list":
         title += " " + phrase(
             language, "items", low=kind.low or 0, high=min(len(options), int(kind.high or len(options)))
         )
-    return f"[{title}: {' | '.join(shown)}]"
+    return f"[{title}: {' | '.join(shown_options)}]" if title else f"[{' | '.join(shown_options)}]"
 
 
-def _shape(actions: Sequence[tuple[ActionDef, bool]], language: str) -> str:
+def _shape(offers: Sequence[Offer], language: str, *, is_silent: bool) -> str:
     """An example of the answer, such as ``{"say": "…", "pay_fee": {"amount": number} or null}``."""
-    parts = [f'"say": "{phrase(language, "say")}"']
-    for action, is_due in actions:
-        fields = ", ".join(f'"{n}": {_example(k, language)}' for n, k in action.fields.items())
-        or_null = "" if is_due else f" ({phrase(language, 'not_now')})"
-        parts.append(f'"{action.name}": {{{fields}}}{or_null}')
+    parts = [] if is_silent else [f'"say": "{phrase(language, "say")}"']
+    for offer in offers:
+        fields = ", ".join(f'"{n}": {_example(k, language)}' for n, k in offer.kinds.items())
+        or_null = "" if offer.is_due else f" ({phrase(language, 'not_now')})"
+        parts.append(f'"{offer.name}": {{{fields}}}{or_null}')
     return "{" + ", ".join(parts) + "}"
 
 
@@ -170,13 +259,17 @@ def _example(kind: Kind, language: str) -> str:
     return f'"{word}"' if kind.name == "text" else word
 
 
-def _schema(actions: Sequence[tuple[ActionDef, bool]], language: str) -> dict[str, Any]:
-    """The JSON Schema of an answer; an act that is not due may be null."""
-    properties: dict[str, Any] = {"say": {"type": "string"}}
-    for action, is_due in actions:
-        fields = {name: _field_schema(kind, language) for name, kind in action.fields.items()}
+def schema(
+    offers: Sequence[Offer], tools: Sequence[Offer], language: str, *, is_silent: bool
+) -> dict[str, Any] | None:
+    """The JSON Schema of an answer; an act that is not due may be null. None where plain words are asked for."""
+    if not offers and not tools:
+        return None
+    properties: dict[str, Any] = {} if is_silent else {"say": {"type": "string"}}
+    for offer in (*tools, *offers):
+        fields = {name: field_schema(kind, language) for name, kind in offer.kinds.items()}
         act = {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
-        properties[action.name] = act if is_due else {"anyOf": [{"type": "null"}, act]}
+        properties[offer.name] = act if offer.is_due else {"anyOf": [{"type": "null"}, act]}
     return {
         "type": "object",
         "properties": properties,
@@ -185,7 +278,8 @@ def _schema(actions: Sequence[tuple[ActionDef, bool]], language: str) -> dict[st
     }
 
 
-def _field_schema(kind: Kind, language: str) -> dict[str, Any]:
+def field_schema(kind: Kind, language: str) -> dict[str, Any]:
+    """The JSON Schema of a field."""
     match kind.name:
         case "flag":
             return {"type": "boolean"}
@@ -194,7 +288,7 @@ def _field_schema(kind: Kind, language: str) -> dict[str, Any]:
         case "choice":
             return {"type": "string", "enum": [kind.show(o, language) for o in kind.options]}
         case "list":
-            items = _field_schema(kind.item or kind, language)
+            items = field_schema(kind.item or kind, language)
             return {
                 "type": "array",
                 "items": items,

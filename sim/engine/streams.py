@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from statistics import NormalDist
 from typing import TypeVar
 
-from sim.world.format import Minutes
+from sim.world.phases import Minutes
 
 _T = TypeVar("_T")
 _NORMAL = NormalDist()

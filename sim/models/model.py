@@ -5,18 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
-from sim.engine.machine import Situation
 from sim.engine.prompt import Prompt
+from sim.engine.situation import Situation
 from sim.engine.streams import Streams
 from sim.record.records import Usage
 from sim.world.world import World
 
+Purpose = Literal["turn", "repair", "look_up", "selection", "summary"]
+"""Why a model is asked: for a turn, a better answer, after a look-up, for the next speaker, for a summary."""
+
 
 @dataclass(frozen=True)
 class Request:
-    """A question to a model: the prompt, and, for models in this process, where it came from."""
+    """A question to a model: the prompt, and, for models in this process, where it came from.
+
+    ``turn`` is the turn that is asked for, ``candidates`` are those from whom a selection is made, ``draft`` is
+    what a summary is made of, ``heard`` the last that the speaker heard; with ``has_tools`` it may make look-ups.
+    """
 
     prompt: Prompt
     world: World
@@ -25,6 +32,12 @@ class Request:
     attempt: int
     language: str
     streams: Streams
+    turn: int = 1
+    purpose: Purpose = "turn"
+    has_tools: bool = False
+    candidates: tuple[str, ...] = ()
+    draft: str = ""
+    heard: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,11 @@ from decimal import Decimal
 from sim.record.records import Usage
 
 
+def load() -> None:
+    """Load the list before calls run side by side: an import half done in one thread breaks those in others."""
+    import genai_prices  # noqa: F401, PLC0415 - as in price()
+
+
 def price(model: str, usage: Usage) -> tuple[Decimal | None, str | None]:
     """The exact cost of a call in USD; ``(None, None)`` where the list does not know the model."""
     import genai_prices  # noqa: PLC0415 - the list takes a quarter of a second to load; few commands need it

@@ -10,6 +10,8 @@ from sim.errors import MismatchError
 from sim.models.model import Reply, Request
 from sim.record.records import AnyRecord, Call
 
+Key = tuple[int, int, int, str]
+
 
 class Recorded:
     """Answers as a log has them; never asks anyone else."""
@@ -17,7 +19,7 @@ class Recorded:
     def __init__(self, records: Iterable[AnyRecord], name: str, description: Mapping[str, Any]) -> None:
         self.name = name
         self.description = description
-        self._calls = {(c.episode, c.turn, c.attempt): c for c in records if isinstance(c, Call)}
+        self._calls = {_key(c.episode, c.turn, c.attempt, c.purpose): c for c in records if isinstance(c, Call)}
 
     def answer(self, request: Request) -> Reply:
         """The recorded answer.
@@ -25,13 +27,16 @@ class Recorded:
         Raises:
             MismatchError: if there is none here, or its prompt was another one.
         """
-        situation = request.situation
-        at = (situation.episode, situation.turn + 1, request.attempt)
-        call = self._calls.get(at)
-        where = f"turn {at[1]}" + (f", repair {at[2]}" if at[2] else "")
+        episode = request.situation.episode
+        call = self._calls.get(_key(episode, request.turn, request.attempt, request.purpose))
+        where = f"turn {request.turn}" + (f", repair {request.attempt}" if request.attempt else "")
         if call is None:
             raise MismatchError(f"{where}: the log has no answer here")
         if call.prompt != request.prompt.digest:
             raise MismatchError(f"{where}: the prompt of {request.role} is not the recorded one")
         cost = None if call.cost is None else Decimal(call.cost)
         return Reply(call.answer, call.usage, cost, call.currency)
+
+
+def _key(episode: int, turn: int, attempt: int, purpose: str) -> Key:
+    return episode, turn, attempt, purpose if purpose in {"selection", "summary"} else "turn"

@@ -27,14 +27,15 @@ def to_markdown(log: RunLog) -> str:
     lines = [f"# {header.world}", "", f"seed {header.seed} · {header.language} · {log.name}", ""]
     for entry in transcript.entries(log.records):
         text = entry.text.translate(_ESCAPED)
-        if entry.kind == "opening":
+        if entry.kind in {"opening", "narration"}:
             lines += [f"*{text}*", ""]
         elif entry.kind == "state":
             lines += [f"## {text}", ""]
         elif entry.kind == "turn":
-            lines += [f"**{entry.time} {entry.name.translate(_ESCAPED)}**: {text}", ""]
+            said = text if "\n" not in text else "\n\n" + "\n".join(f"> {line}  " for line in text.split("\n"))
+            lines += [f"**{entry.time} {entry.name.translate(_ESCAPED)}**: {said}", ""]
             lines += [line for act in entry.acts for line in (f"- `{act.replace('`', '')}`", "")]
-        elif entry.kind == "warning":
+        elif entry.kind in {"warning", "ballot"}:
             lines += [f"> {text}", ""]
         else:
             lines += ["---", "", text, ""]
@@ -51,8 +52,9 @@ def to_csv(log: RunLog) -> str:
         if isinstance(record, Call):
             calls.append(record)
         elif isinstance(record, Turn):
-            writer.writerow([_cell(value) for value in _row(log.name, record, calls)])
-            calls = []
+            own = [c for c in calls if c.turn <= record.turn]
+            writer.writerow([_cell(value) for value in _row(log.name, record, own)])
+            calls = [c for c in calls if c.turn > record.turn]
     return out.getvalue()
 
 

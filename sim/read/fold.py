@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sim.engine.machine import Situation
+from sim.engine.machine import enter, entered, spoken, waiting
 from sim.engine.prompt import Utterance
+from sim.engine.situation import Situation
 from sim.errors import RunLogError
 from sim.record.log import RunLog
-from sim.record.records import AnyRecord, EpisodeEnded, EpisodeStarted, Transition, Turn
+from sim.record.records import (
+    AnyRecord,
+    BallotCounted,
+    EpisodeEnded,
+    EpisodeStarted,
+    Header,
+    Narration,
+    SummaryMade,
+    Transition,
+    Turn,
+)
 from sim.world.kinds import Value, from_json
+from sim.world.world import World
 
 
 def values(given: Mapping[str, Any]) -> dict[str, Value]:
@@ -19,55 +31,110 @@ def values(given: Mapping[str, Any]) -> dict[str, Value]:
     return {name: from_json(value) for name, value in given.items()}
 
 
-def step(situation: Situation | None, record: AnyRecord, world: Mapping[str, Any]) -> Situation | None:
-    """The situation after a record; ``world`` is the world file as the header holds it."""
+def step(
+    situation: Situation | None, record: AnyRecord, header: Header, world: World | None = None
+) -> Situation | None:
+    """The situation after a record.
+
+    Facts, states, turns and times follow from the log alone; with the compiled ``world`` also who is waiting to
+    speak and which votes are cast.
+    """
+    spec = header.resolved.get("world", {})
     if isinstance(record, EpisodeStarted):
-        done = dict.fromkeys(world.get("actions", {}), 0)
-        return Situation(record.episode, record.state, values(record.facts), done)
+        done = dict.fromkeys([*spec.get("actions", {}), *spec.get("ballots", {})], 0)
+        started = Situation(record.episode, record.state, values(record.facts), done, seed=header.seed)
+        return entered(world, started) if world is not None else started
     if situation is None:
         return None
     if isinstance(record, Turn):
-        done = dict(situation.done)
-        for act in record.acts:
-            done[act.action] = done.get(act.action, 0) + 1
-        return replace(
-            situation,
-            facts={**situation.facts, **values(record.changed)},
-            done=done,
-            turn=record.turn,
-            state_turns=situation.state_turns + 1,
-            minutes=round(situation.minutes + record.minutes, 2),
-            state_minutes=round(situation.state_minutes + record.minutes, 2),
-            speaker=record.speaker,
-        )
+        return _turned(situation, record, world, spec)
+    if isinstance(record, BallotCounted):
+        return _counted(situation, record, world)
     if isinstance(record, Transition):
-        moved = replace(situation, facts={**situation.facts, **values(record.changed)})
-        if record.to not in world.get("states", {}):
-            return moved
-        return replace(moved, state=record.to, state_turns=0, state_minutes=0.0, visit=situation.visit + 1)
+        facts = {**situation.facts, **values(record.changed)}
+        if record.to not in spec.get("states", {}):
+            return replace(situation, facts=facts, waiting=())
+        there = enter(situation, record.to, facts)
+        return entered(world, there) if world is not None else there
     if isinstance(record, EpisodeEnded):
         return replace(situation, outcome=record.outcome)
     return situation
 
 
-def before_turn(log: RunLog, turn: int) -> tuple[Situation, list[Utterance]]:
-    """The situation in which a turn was taken, and all that had been said, by anyone to anyone.
+def _turned(situation: Situation, record: Turn, world: World | None, spec: Mapping[str, Any]) -> Situation:
+    done, votes = dict(situation.done), {n: dict(v) for n, v in situation.votes.items()}
+    for act in record.acts:
+        done[act.action] = done.get(act.action, 0) + 1
+        if act.action in spec.get("ballots", {}):
+            votes.setdefault(act.action, {})[record.speaker] = act.fields.get("choice")
+    acted = replace(situation, facts={**situation.facts, **values(record.changed)}, done=done, votes=votes)
+    if world is not None:
+        return waiting(world, spoken(world, acted, record.speaker, record.minutes))
+    return replace(
+        acted,
+        turn=record.turn,
+        state_turns=situation.state_turns + 1,
+        minutes=round(situation.minutes + record.minutes, 2),
+        state_minutes=round(situation.state_minutes + record.minutes, 2),
+        speaker=record.speaker,
+    )
+
+
+def _counted(situation: Situation, record: BallotCounted, world: World | None) -> Situation:
+    facts = {**situation.facts, **values(record.changed)}
+    votes = {n: v for n, v in situation.votes.items() if n != record.ballot}
+    runoffs = {n: c for n, c in situation.runoffs.items() if n != record.ballot}
+    rounds = situation.rounds
+    if record.by == "revote":
+        runoffs[record.ballot] = tuple(record.tied)
+        rounds = max(0, rounds - 1)
+    after = replace(situation, facts=facts, votes=votes, runoffs=runoffs, rounds=rounds, waiting=())
+    return waiting(world, after) if world is not None else after
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What a speaker saw before a turn: the situation, what had been said, and the record of the turn."""
+
+    situation: Situation
+    said: list[Utterance]
+    record: Turn
+
+
+def before_turn(log: RunLog, turn: int, world: World | None = None) -> Moment:
+    """The situation in which a turn was asked for, and all that had been said, by anyone to anyone.
+
+    Where all speak at once, that is the situation before the first of them spoke.
 
     Raises:
         RunLogError: if the log has no such turn.
     """
-    world = log.header.resolved.get("world", {})
+    found = next((r for r in log.records if isinstance(r, Turn) and r.turn == turn), None)
+    if found is None:
+        turns = [r.turn for r in log.records if isinstance(r, Turn)]
+        raise RunLogError(f"{log.name} has no turn {turn}; it has " + (f"1 to {turns[-1]}" if turns else "none"))
+    asked = turn - 1 if found.asked is None else found.asked
     situation: Situation | None = None
     said: list[Utterance] = []
-    roles = tuple(sorted(log.header.models))
+    everyone = tuple(sorted(a for a in log.header.models if a != "selector"))
     if log.header.opening:
-        said.append(Utterance(0, 0, "", log.header.opening, roles))
+        said.append(Utterance(0, 0, "", log.header.opening, everyone))
     for record in log.records:
-        if isinstance(record, Turn):
-            if situation is not None and record.turn == turn:
-                return situation, said
-            visit = situation.visit if situation is not None else 0
-            said.append(Utterance(record.turn, visit, record.speaker, record.text, tuple(record.heard_by)))
-        situation = step(situation, record, world)
-    turns = [r.turn for r in log.records if isinstance(r, Turn)]
-    raise RunLogError(f"{log.name} has no turn {turn}; it has " + (f"1 to {turns[-1]}" if turns else "none"))
+        if isinstance(record, Turn) and record.turn == asked + 1 and situation is not None:
+            return Moment(situation, said, found)
+        said += _said(record, situation)
+        situation = step(situation, record, log.header, world)
+    raise RunLogError(f"{log.name} cannot be followed to turn {turn}; 'sim verify' says more")
+
+
+def _said(record: AnyRecord, situation: Situation | None) -> list[Utterance]:
+    """What a record adds to what was said."""
+    visit = situation.visit if situation is not None else 0
+    if isinstance(record, Turn) and record.text:
+        return [Utterance(record.turn, visit, record.speaker, record.text, tuple(record.heard_by))]
+    if isinstance(record, Narration):
+        return [Utterance(record.turn, visit, "", record.text, tuple(record.heard_by))]
+    if isinstance(record, SummaryMade):
+        heard_by = tuple(record.heard_by)
+        return [Utterance(record.turn, visit, record.speaker, record.text, heard_by, is_summary=True)]
+    return []

@@ -5,20 +5,19 @@ The layered layout is computed by a library; the drawing is a few boxes and line
 
 from __future__ import annotations
 
-import unicodedata
 from html import escape
 from typing import TYPE_CHECKING, TypeAlias
 
 import fast_sugiyama
 import networkx as nx
 
+from sim.read.drawing import ARROW, FONT, mermaid_text, quoted, text_width
 from sim.world.kinds import label_of, one_line
 from sim.world.world import World
 
 if TYPE_CHECKING:
     Graph: TypeAlias = nx.MultiDiGraph[str]
 
-_FONT = "font-family=\"'Noto Sans CJK SC','PingFang SC','Microsoft YaHei',sans-serif\""
 _FILL = {"state": "#eaf2fb", "success": "#e3f5e6", "failure": "#fbe6e4", "neutral": "#f1f1f1"}
 _EDGE = {"state": "#2f6fab", "success": "#3c8a4a", "failure": "#b5483e", "neutral": "#777777"}
 
@@ -30,7 +29,8 @@ def machine(world: World, language: str) -> Graph:
     """
     graph: Graph = nx.MultiDiGraph()
     for name, state in world.states.items():
-        speakers = ", ".join(world.role_name(r, language) for r in state.speakers)
+        speakers = ", ".join(_who(world, s, language) for s in world.spec.states[name].speakers)
+        speakers = speakers or ("旁白" if language.startswith("zh") else "the narrator")
         graph.add_node(
             name, title=one_line(label_of(state.label, language) or name), detail=one_line(speakers), kind="state"
         )
@@ -42,31 +42,32 @@ def machine(world: World, language: str) -> Graph:
     return graph
 
 
+def _who(world: World, name: str, language: str) -> str:
+    """What a speaker is called: an agent by its name, a role or group by its label."""
+    if name in world.cast:
+        return world.agent_name(name, language)
+    spec = world.spec.groups.get(name) or world.spec.roles.get(name)
+    return label_of(spec.label, language) or name if spec is not None else name
+
+
 def to_mermaid(world: World, language: str) -> str:
     """The machine as a Mermaid state diagram."""
     graph = machine(world, language)
     ids = {node: f"s{i}" for i, node in enumerate(graph)}
     lines = ["stateDiagram-v2"]
     for node, data in graph.nodes(data=True):
-        lines.append(f'  state "{_mermaid(data["title"])} ({_mermaid(data["detail"])})" as {ids[node]}')
+        lines.append(f'  state "{mermaid_text(data["title"])} ({mermaid_text(data["detail"])})" as {ids[node]}')
     lines.append(f"  [*] --> {ids[world.spec.start]}")
     for source, target, data in graph.edges(data=True):
-        guard = f": {_mermaid(data['guard'])}" if data["guard"] else ""
+        guard = f": {mermaid_text(data['guard'])}" if data["guard"] else ""
         lines.append(f"  {ids[source]} --> {ids[target]}{guard}")
     lines += [f"  {ids[node]} --> [*]" for node, data in graph.nodes(data=True) if data["kind"] != "state"]
     return "\n".join(lines) + "\n"
 
 
-def _mermaid(text: str) -> str:
-    return text.replace('"', "'").replace(":", "#58;").replace(";", "#59;").replace("#58#59;", "#58;")
-
-
 def to_dot(world: World, language: str) -> str:
     """The machine in the DOT language."""
     graph = machine(world, language)
-
-    def quoted(text: str) -> str:
-        return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
     lines = [f"digraph {quoted(world.name)} {{", "  node [shape=box, style=rounded];"]
     for node, data in graph.nodes(data=True):
@@ -77,15 +78,10 @@ def to_dot(world: World, language: str) -> str:
     return "\n".join([*lines, "}"]) + "\n"
 
 
-def _width(text: str, size: float) -> float:
-    """About how wide a text is, in pixels: a Chinese character is as wide as it is high."""
-    return sum(size if unicodedata.east_asian_width(c) in "WF" else size * 0.56 for c in text)
-
-
 def to_svg(world: World, language: str) -> str:
     """The machine as an SVG picture: states with their speakers, arrows with their guards."""
     graph = machine(world, language)
-    size = {n: max(_width(d["title"], 15), _width(d["detail"], 12)) + 28 for n, d in graph.nodes(data=True)}
+    size = {n: max(text_width(d["title"], 15), text_width(d["detail"], 12)) + 28 for n, d in graph.nodes(data=True)}
     places, bends = _layout(graph, max(size.values()) + 60)
     xs = [x for x, _ in places.values()] + [x for line in bends.values() for x, _ in line]
     ys = [y for _, y in places.values()]
@@ -93,13 +89,12 @@ def to_svg(world: World, language: str) -> str:
     width, height = max(xs) - left + max(size.values()) / 2 + 140, max(ys) - top + 60
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{left:.0f} {top:.0f} {width:.0f} {height:.0f}" '
-        f'width="{width:.0f}" height="{height:.0f}" {_FONT}>',
+        f'width="{width:.0f}" height="{height:.0f}" {FONT}>',
         f"<title>{escape(one_line(label_of(world.spec.title, language) or world.name))}</title>",
-        '<defs><marker id="arrow" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" '
-        'orient="auto-start-reverse"><path d="M0 0L10 5L0 10z" fill="#666"/></marker></defs>',
+        ARROW,
         f'<rect x="{left:.0f}" y="{top:.0f}" width="{width:.0f}" height="{height:.0f}" fill="white"/>',
     ]
-    lines, labels = _edges(graph, places, bends)
+    lines, labels = _edges(graph, places, bends, size)
     start_x, start_y = places[world.spec.start]
     dot = f'<circle cx="{start_x:.0f}" cy="{start_y - 52:.0f}" r="6" fill="#333"/>'
     entry = (
@@ -154,7 +149,10 @@ def _through(start: int, end: int, hops: list[tuple[int, int]], dummies: dict[in
 
 
 def _edges(
-    graph: Graph, places: dict[str, Point], bends: dict[tuple[str, str], list[Point]]
+    graph: Graph,
+    places: dict[str, Point],
+    bends: dict[tuple[str, str], list[Point]],
+    size: dict[str, float],
 ) -> tuple[list[str], list[str]]:
     guards: dict[tuple[str, str], list[str]] = {}
     for source, target, data in graph.edges(data=True):
@@ -170,7 +168,7 @@ def _edges(
         else:
             middle = [(x + aside, y) for x, y in bends.get((source, target), [])]
             middle = middle or [((first[0] + last[0]) / 2 + aside, (first[1] + last[1]) / 2)]
-        points = [_border(first, middle[0]), *middle, _border(last, middle[-1])]
+        points = [_border(first, middle[0], size[source]), *middle, _border(last, middle[-1], size[target])]
         path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
         lines.append(
             f'<path d="{path}" stroke="#666" stroke-width="1.2" stroke-linejoin="round" fill="none" '
@@ -184,7 +182,7 @@ def _edges(
 
 def _free_spot(text: str, at: Point, taken: list[tuple[Point, float]]) -> Point:
     """The nearest place below or above where a label covers no other; it is taken then."""
-    width = _width(_shortened(text), 11) + 6
+    width = text_width(_shortened(text), 11) + 6
     x, y = at
     for step in (0, 16, -16, 32, -32, 48, -48):
         if all(abs(x - px) * 2 > width + w or abs(y + step - py) > 15 for (px, py), w in taken):
@@ -198,17 +196,18 @@ def _shortened(text: str) -> str:
     return text if len(text) <= 48 else text[:47] + "…"
 
 
-def _border(node: Point, towards: Point) -> Point:
+def _border(node: Point, towards: Point, width: float) -> Point:
     """Where a line leaves a box: above or below its middle."""
     x, y = node
     dy = 26.0 if towards[1] >= y else -26.0
-    dx = max(-40.0, min(40.0, (towards[0] - x) * 0.25))
+    most = min(40.0, width / 2 - 8)
+    dx = max(-most, min(most, (towards[0] - x) * 0.25))
     return (x + dx, y + dy)
 
 
 def _label(text: str, x: float, y: float) -> str:
     shown = _shortened(text)
-    width = _width(shown, 11) + 6
+    width = text_width(shown, 11) + 6
     return (
         f'<rect x="{x - width / 2:.1f}" y="{y - 9:.1f}" width="{width:.1f}" height="15" fill="white" '
         f'fill-opacity="0.85"/><text x="{x:.1f}" y="{y + 3:.1f}" font-size="11" text-anchor="middle" '

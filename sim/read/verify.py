@@ -9,10 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from sim.errors import DefinitionError, MismatchError, RunLogError
+from sim.models.outside import FromLog
 from sim.models.recorded import Recorded
 from sim.record.log import RunLog
+from sim.record.records import FORMAT
+from sim.stage.casting import speakers
 from sim.stage.run import Run, settings_for
 from sim.world.library import revive
+
+_OLD = f"this version writes format {FORMAT} and cannot play it again; it can be replayed, shown and priced"
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,10 @@ def verify(log: RunLog) -> Verdict:
 
     try:
         log.check_chain()
+        if log.header.format < FORMAT:
+            return no(
+                0, f"record 0: format {log.header.format}, from an older version: no record was changed, but {_OLD}"
+            )
         comparison = _Comparison(log)
         run = _again(log, comparison)
     except RunLogError as error:
@@ -109,7 +118,7 @@ def _again(log: RunLog, comparison: _Comparison) -> Run:
     world = revive(header.resolved, header.variant)
     if world.digest != header.digest:
         raise RunLogError("record 0: the world is not the one that its digest names", 0)
-    if set(header.models) != set(world.roles):
+    if set(header.models) != set(speakers(world)):
         raise RunLogError("record 0: the models are not those of the world's roles", 0)
     if not world.is_language(header.language):
         raise RunLogError("record 0: its language is not the world's", 0)
@@ -120,4 +129,4 @@ def _again(log: RunLog, comparison: _Comparison) -> Run:
     settings = settings_for(
         world, seed=header.seed, language=header.language, facts=header.facts, opening=header.opening
     )
-    return Run(world, settings, models, comparison)
+    return Run(world, settings, models, comparison, outside=FromLog(log.records))

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-FORMAT = 1
+FORMAT = 2
+"""2 added narrations, ballots, selections, look-ups, summaries, and ``asked`` to turns."""
 
 
 class Record(BaseModel):
@@ -61,7 +62,7 @@ class Usage(BaseModel):
 
 
 class Call(Record):
-    """A model was asked; ``attempt`` 0 is the turn itself, later ones are repairs."""
+    """A model was asked; ``attempt`` counts from 0 what was asked of it for one turn, selection or summary."""
 
     type: Literal["call"]
     episode: int
@@ -69,7 +70,7 @@ class Call(Record):
     attempt: int
     role: str
     state: str
-    purpose: Literal["turn", "repair"]
+    purpose: Literal["turn", "repair", "look_up", "selection", "summary"]
     model: str
     prompt: str
     answer: str
@@ -99,7 +100,11 @@ class ActRecord(BaseModel):
 
 
 class Turn(Record):
-    """A turn that counts: what was said and done, by whom, heard by whom, and what changed."""
+    """A turn that counts: what was said and done, by whom, heard by whom, and what changed.
+
+    ``asked`` is how many turns had been taken when the speaker was asked: where all speak at once, it is the same
+    for all of them.
+    """
 
     type: Literal["turn"]
     episode: int
@@ -112,6 +117,75 @@ class Turn(Record):
     acts: list[ActRecord]
     changed: dict[str, Any]
     minutes: float
+    asked: int | None = None
+
+
+class Narration(Record):
+    """The narrator said something, to those who heard it."""
+
+    type: Literal["narration"]
+    episode: int
+    turn: int
+    time: float
+    state: str
+    text: str
+    heard_by: list[str]
+
+
+class LookUp(Record):
+    """A speaker looked something up before it spoke."""
+
+    type: Literal["look_up"]
+    episode: int
+    turn: int
+    role: str
+    tool: str
+    fields: dict[str, Any]
+    result: str
+
+
+class Selection(Record):
+    """Someone outside the machine chose who speaks next: the user, a model, or a Python function."""
+
+    type: Literal["selection"]
+    episode: int
+    turn: int
+    order: Literal["manual", "auto", "rule"]
+    candidates: list[str]
+    chosen: str
+    by: str
+
+
+class BallotCounted(Record):
+    """A vote was counted; in ``votes``, null is an abstention, and who is ``missing`` cast no valid ballot."""
+
+    type: Literal["ballot"]
+    episode: int
+    turn: int
+    time: float
+    state: str
+    ballot: str
+    votes: dict[str, str | None]
+    missing: list[str]
+    counts: dict[str, int]
+    winner: str | None
+    tied: list[str]
+    by: str
+    changed: dict[str, Any]
+
+
+class SummaryMade(Record):
+    """What is carried over from a state that was left, and to whom."""
+
+    type: Literal["summary"]
+    episode: int
+    turn: int
+    time: float
+    state: str
+    how: Literal["last_message", "reflection"]
+    speaker: str
+    text: str
+    heard_by: list[str]
 
 
 class Transition(Record):
@@ -159,7 +233,20 @@ class RunEnded(Record):
 
 
 AnyRecord = Annotated[
-    Header | EpisodeStarted | Call | Refusal | Turn | Transition | WarningNote | EpisodeEnded | RunEnded,
+    Header
+    | EpisodeStarted
+    | Call
+    | Refusal
+    | LookUp
+    | Selection
+    | Turn
+    | Narration
+    | BallotCounted
+    | SummaryMade
+    | Transition
+    | WarningNote
+    | EpisodeEnded
+    | RunEnded,
     Field(discriminator="type"),
 ]
 

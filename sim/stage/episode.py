@@ -1,4 +1,4 @@
-"""One conversation: turns are asked for, answered, repaired, settled and logged here, whoever drives them.
+"""One conversation: turns are asked for, answered, settled and logged here, whoever drives them.
 
 The life of an episode is :meth:`start`, then :meth:`next_speaker` and :meth:`speak` in turn until the former gives
 None. An AutoGen group chat drives it through its selection function and its agents' model client; a plain loop
@@ -8,35 +8,30 @@ None. An AutoGen group chat drives it through its selection function and its age
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from sim.engine import answers, prompt
-from sim.engine.answers import Answer
+from sim.engine import prompt
+from sim.engine.answers import Answer, is_theirs
 from sim.engine.clock import Clock
-from sim.engine.machine import Situation, Step, begin, break_off, next_speaker, settle
+from sim.engine.machine import Refused, Step, begin, break_off, settle
+from sim.engine.machine import opening as opening_of
 from sim.engine.prompt import Prompt, Utterance
-from sim.engine.streams import Streams
-from sim.errors import ModelError
-from sim.models.model import Model, Request
+from sim.engine.selection import next_speaker
+from sim.engine.situation import Situation, audience, scope
+from sim.models.model import Model
+from sim.models.outside import Live, Outside
 from sim.record.log import Sink
-from sim.world.kinds import Value, to_json
+from sim.stage.exchange import Exchange, Pending, Stage
+from sim.stage.narrator import Narrator, acts_json, facts_json
+from sim.stage.selector import Selector
+from sim.world.kinds import Value
 from sim.world.world import BROKEN, World
 
-REPAIRS = 2
-MAX_ANSWER = 100_000
-"""Characters of an answer that are read and kept; no turn needs more."""
+PARALLEL = 16
+"""Calls in flight where all speak at once."""
 
 Listener = Callable[[dict[str, Any]], None]
-
-
-@dataclass(frozen=True)
-class Pending:
-    """A turn that was spoken and whose end has not come yet."""
-
-    role: str
-    answer: Answer
-    minutes: float
 
 
 class Episode:
@@ -54,109 +49,130 @@ class Episode:
         log: Sink,
         opening: str,
         facts: Mapping[str, Value],
+        outside: Outside | None = None,
         listener: Listener | None = None,
     ) -> None:
         self.world = world
         self.language = language
         self.models = models
-        self.streams = Streams(seed, number)
-        self.situation: Situation = begin(world, number, facts)
+        self.situation: Situation = begin(world, number, facts, seed)
         self.history: list[Utterance] = []
         self.opening = opening
+        self._stage = Stage(world, language, models, outside or Live())
         self._clock = clock
         self._log = log
         self._listener = listener
         self._pending: Pending | None = None
-        self._built: tuple[Situation, str, Prompt] | None = None
+        self._shown: tuple[Situation, dict[str, Prompt]] | None = None
+        self._at_once: dict[str, Answer] = {}
+        self._narrator = Narrator(self._stage, self.history, clock, self._note)
+        self.selector = Selector(self._stage, self.history, self._note)
 
     def start(self) -> None:
-        """Log the beginning; everybody hears the opening."""
-        if self.opening:
-            everyone = tuple(sorted(self.world.roles))
-            self.history.append(Utterance(0, 0, "", self.opening, everyone))
+        """Log the beginning; everybody hears the opening and, where the world says so, who is there."""
         situation = self.situation
         self._note(
             "episode_started",
             time=self._clock.now,
             state=situation.state,
-            facts={k: to_json(v) for k, v in situation.facts.items()},
+            facts=facts_json(situation.facts),
         )
+        self._narrator.open(situation, self.opening)
+        self._narrator.enter(situation)
+        self._move(situation, opening_of(self.world, situation))
 
     def next_speaker(self) -> str | None:
-        """End the turn that was spoken, and say who speaks next; None when the episode is over."""
+        """End the turn that was spoken, and say who speaks next; None when the episode is over.
+
+        Where a model chooses, ``selector.is_open`` is true and None is given: ask :meth:`Selector.ask` until it
+        gives somebody, or let :meth:`Selector.run` do it.
+        """
         if self._pending is not None:
             pending, self._pending = self._pending, None
             self._clock.wait(pending.minutes)
             self._settle(pending)
         if self.situation.outcome is not None:
             return None
-        return next_speaker(self.world, self.situation, self.streams)
+        return next_speaker(self.world, self.situation) or self.selector.choose(self.situation)
 
     def prompt(self, role: str) -> Prompt:
-        """What a role is shown for its next turn; built once for a situation."""
-        if self._built is None or self._built[0] is not self.situation or self._built[1] != role:
-            built = prompt.build(self.world, self.situation, self.history, role, self.language)
-            self._built = (self.situation, role, built)
-        return self._built[2]
+        """What an agent is shown for its next turn; built once for a situation, and for all who speak at once."""
+        if role in self._at_once and self._shown is not None:
+            return self._shown[1][role]
+        if self._shown is None or self._shown[0] is not self.situation:
+            self._shown = (self.situation, {})
+        prompts = self._shown[1]
+        for each in self._asked_with(role):
+            if each not in prompts:
+                prompts[each] = prompt.build(self.world, self.situation, self.history, each, self.language)
+        return prompts[role]
+
+    def _asked_with(self, role: str) -> tuple[str, ...]:
+        is_at_once = self.world.states[self.situation.state].is_at_once
+        return self.situation.waiting if is_at_once and role in self.situation.waiting else (role,)
 
     def speak(self, role: str, shown: Prompt | None = None) -> str:
-        """Ask a role's model until an answer is valid, at most twice again, and give the words.
+        """Ask an agent's model until an answer is valid, at most as often as the world says, and give the words.
+
+        Where all speak at once, all are asked when the first speaks.
 
         Raises:
-            ModelError: if the model cannot answer; nothing of the turn counts then.
+            ModelError: if a model cannot answer; nothing of the turn counts then.
         """
-        asked = shown or self.prompt(role)
-        state = self.world.states[self.situation.state]
-        minutes = self.streams.at("duration", self.situation.turn).minutes(state.turn)
-        best = ""
-        for attempt in range(REPAIRS + 1):
-            raw = self._ask(role, asked, attempt)
-            answer = answers.read(self.world, self.situation, role, raw, minutes, self.language)
-            if not answer.problems:
-                break
-            best = answer.text or best
-            self._note(
-                "refusal", turn=self.situation.turn + 1, attempt=attempt, role=role, reasons=list(answer.problems)
-            )
-            asked = asked.then(raw, answer.problems, self.language)
-        else:
-            answer = answers.fall_back(self.world, self.situation, role, best, minutes, self.language)
-            done = ", ".join(a.action for a in answer.acts)
-            then = f"its fallback was done: {done}" if done else "nothing was done"
-            self._warn("fallback", f"no valid answer of {role} in {REPAIRS + 1} tries; {then}")
-        if answer.is_cut:
-            self._warn("cut", f"the words of {role} were cut to {self.world.spec.limits.utterance} characters")
-        self._pending = Pending(role, answer, minutes)
+        if role not in self._at_once:
+            together = self._asked_with(role)
+            if len(together) > 1:
+                self._ask_all(together, role, shown)
+            else:
+                answer = self._exchange(role, 0, self._note).answer(shown or self.prompt(role))
+                self._pending = Pending(role, answer, self._minutes(), self.situation.turn)
+                return answer.text
+        answer, asked = self._at_once.pop(role), self._shown[0] if self._shown else self.situation
+        minutes = self._minutes() if asked.turn == self.situation.turn else 0.0
+        self._pending = Pending(role, answer, minutes, asked.turn)
         return answer.text
 
-    def _ask(self, role: str, asked: Prompt, attempt: int) -> str:
-        model = self.models[role]
-        request = Request(asked, self.world, self.situation, role, attempt, self.language, self.streams)
-        reply = model.answer(request)
-        if not isinstance(reply.text, str):
-            raise ModelError(f"{model.name} gave no text")
-        text = reply.text[:MAX_ANSWER].encode("utf-8", "replace").decode()
-        self._note(
-            "call",
-            reply.measured,
-            turn=self.situation.turn + 1,
-            attempt=attempt,
-            role=role,
-            state=self.situation.state,
-            purpose="repair" if attempt else "turn",
-            model=model.name,
-            prompt=asked.digest,
-            answer=text,
-            usage=reply.usage.model_dump(),
-            cost=None if reply.cost is None else format(reply.cost, "f"),
-            currency=reply.currency,
-        )
-        return text
+    def _minutes(self) -> float:
+        state = self.world.states[self.situation.state]
+        return self.situation.streams.at("duration", self.situation.turn).minutes(state.turn)
+
+    def _exchange(self, role: str, ahead: int, note: Any) -> Exchange:
+        heard = next((u.text for u in reversed(self.history) if role in u.heard_by and u.speaker != role), "")
+        turn = self.situation.turn + 1 + ahead
+        return Exchange(self._stage, self.situation, role, turn, self._minutes(), heard, note)
+
+    def _ask_all(self, roles: tuple[str, ...], first: str, shown: Prompt | None) -> None:
+        """Ask several agents, in parallel where their models wait for something; the log has them in order."""
+        prompts = {r: self.prompt(r) for r in roles}
+        if shown is not None:
+            prompts[first] = shown
+        notes: dict[str, list[tuple[str, Any, dict[str, Any]]]] = {r: [] for r in roles}
+
+        def ask(index: int, role: str) -> Answer:
+            def keep(kind: str, measured: Any = None, /, **fields: Any) -> None:
+                notes[role].append((kind, measured, fields))
+
+            return self._exchange(role, index, keep).answer(prompts[role])
+
+        if not any(getattr(self.models[r], "is_remote", False) for r in roles):
+            for index, role in enumerate(roles):
+                self._at_once[role] = self._exchange(role, index, self._note).answer(prompts[role])
+            return
+        with ThreadPoolExecutor(max_workers=min(PARALLEL, len(roles))) as pool:
+            asked = [pool.submit(ask, index, role) for index, role in enumerate(roles)]
+            for role, future in zip(roles, asked, strict=True):
+                error = future.exception()
+                for kind, measured, fields in notes[role]:
+                    self._note(kind, measured, **fields)
+                if error is not None:
+                    raise error
+                self._at_once[role] = future.result()
 
     def _settle(self, turn: Pending) -> None:
         before = self.situation
-        step = settle(self.world, before, turn.role, turn.answer.acts, turn.minutes, self.language)
-        heard_by = self.world.states[before.state].audience(turn.role)
+        step, acts = self._stepped(turn)
+        values = scope(self.world, before)
+        heard_by = audience(self.world, values, self.world.states[before.state], turn.role)
         self._note(
             "turn",
             turn=before.turn + 1,
@@ -165,28 +181,58 @@ class Episode:
             speaker=turn.role,
             heard_by=list(heard_by),
             text=turn.answer.text,
-            acts=[
-                {"action": a.action, "fields": {n: to_json(v) for n, v in a.fields.items()}}
-                for a in turn.answer.acts
-            ],
-            changed={k: to_json(v) for k, v in step.changed.items()},
+            acts=acts_json(acts),
+            changed=facts_json(step.changed),
             minutes=turn.minutes,
+            asked=turn.asked,
         )
-        self.history.append(Utterance(before.turn + 1, before.visit, turn.role, turn.answer.text, heard_by))
+        if turn.answer.text:
+            said = Utterance(before.turn + 1, before.visit, turn.role, turn.answer.text, heard_by)
+            self.history.append(said)
+        self._narrator.votes(before, acts, step)
         self._move(before, step)
 
+    def _stepped(self, turn: Pending) -> tuple[Step, Any]:
+        """The step of a turn; acts that others made impossible meanwhile are dropped, and that is told."""
+        acts = turn.answer.acts
+        before = self.situation
+        if acts and turn.asked != before.turn:
+            try:
+                step = settle(self.world, before, turn.role, acts, turn.minutes, self.language)
+            except Refused as refusal:
+                why = str(refusal)
+            else:
+                if step.breach is None or not is_theirs(self.world, before, turn.role, turn.minutes, self.language):
+                    return step, acts
+                why = step.breach
+            self._note(
+                "warning",
+                turn=before.turn + 1,
+                code="conflict",
+                message=f"what {turn.role} did at the same time as others could not be done: {why}",
+            )
+            acts = ()
+        return settle(self.world, before, turn.role, acts, turn.minutes, self.language), acts
+
     def _move(self, before: Situation, step: Step) -> None:
-        self.situation = step.situation if step.breach is None else break_off(step.situation)
-        if step.transition is not None:
+        """Log what follows from a step: votes, transitions with what the narrator says, and the end."""
+        self._narrator.counts(before, step)
+        state, visit = before.state, before.visit
+        for hop in step.hops:
+            self._narrator.leave(state, visit, hop.situation)
             self._note(
                 "transition",
-                turn=step.situation.turn,
+                turn=hop.situation.turn,
                 time=self._clock.now,
-                **{"from": before.state},
-                to=step.transition.to,
-                guard=step.transition.guard,
-                changed={k: to_json(v) for k, v in (step.moved or {}).items()},
+                **{"from": state},
+                to=hop.transition.to,
+                guard=hop.transition.guard,
+                changed=facts_json(hop.moved),
             )
+            state, visit = hop.transition.to, hop.situation.visit
+            if state in self.world.states:
+                self._narrator.enter(hop.situation)
+        self.situation = step.situation if step.breach is None else break_off(step.situation)
         if self.situation.outcome is not None:
             self._end(step.breach)
 
@@ -202,9 +248,6 @@ class Episode:
             breach=breach,
         )
 
-    def _warn(self, code: str, message: str) -> None:
-        self._note("warning", turn=self.situation.turn + 1, code=code, message=message)
-
     def _note(self, kind: str, measured: Mapping[str, Any] | None = None, /, **fields: Any) -> None:
         record = self._log.append(kind, {"episode": self.situation.episode, **fields}, measured)
         if self._listener is not None:
@@ -214,5 +257,10 @@ class Episode:
 def drive(episode: Episode) -> None:
     """Play an episode to its end in a plain loop, without AutoGen."""
     episode.start()
-    while (role := episode.next_speaker()) is not None:
+    while True:
+        role = episode.next_speaker()
+        if role is None and episode.selector.is_open:
+            role = episode.selector.run()
+        if role is None:
+            return
         episode.speak(role)

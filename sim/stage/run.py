@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import platform
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,10 +16,13 @@ from typing import Any
 from sim.engine.clock import Clock
 from sim.errors import DefinitionError, did_you_mean
 from sim.models.model import Model
+from sim.models.outside import Outside
 from sim.record.log import Sink
 from sim.record.records import FORMAT
+from sim.stage.casting import speakers
 from sim.stage.episode import Episode, Listener, drive
 from sim.world.kinds import Value, label_of, to_json
+from sim.world.library import digest_of_world, in_language
 from sim.world.templates import render
 from sim.world.world import World
 
@@ -52,19 +56,19 @@ def settings_for(
     if not world.is_language(spoken):
         known = ", ".join(world.spec.languages)
         raise DefinitionError(f"'{world.name}' does not speak '{spoken}'; it speaks {known}")
-    names = {role: world.role_name(role, spoken) for role in world.roles}
+    names = {a: world.agent_name(a, spoken) for a in world.agents}
     words = opening if opening is not None else render(label_of(world.spec.opening, spoken), names)
     return Settings(seed, spoken, words, _facts(world, facts or {}))
 
 
 def _facts(world: World, given: Mapping[str, object]) -> dict[str, Value]:
-    settable = {f.name: f for f in world.facts.values() if f.compute is None}
     facts: dict[str, Value] = {}
     for name, value in given.items():
-        if name not in settable:
-            raise DefinitionError(f"unknown fact '{name}'{did_you_mean(name, settable)}")
+        fact = world.fact_at(name)
+        if fact is None:
+            raise DefinitionError(f"unknown fact '{name}'{did_you_mean(name, world.fact_keys())}")
         try:
-            facts[name] = settable[name].kind.read(value)
+            facts[name] = fact.kind.read(value)
         except ValueError as error:
             raise DefinitionError(f"the fact '{name}' {error}") from None
     return facts
@@ -74,12 +78,12 @@ def parse_facts(world: World, options: Mapping[str, str]) -> dict[str, object]:
     """Facts given as words on a command line: ``true`` for a flag, a list with commas."""
     values: dict[str, object] = {}
     for name, text in options.items():
-        fact = world.facts.get(name)
-        kind = fact.kind.name if fact is not None and fact.compute is None else "text"
+        fact = world.fact_at(name)
+        kind = fact.kind.name if fact is not None else "text"
         if kind == "flag" and text in {"true", "false"}:
             values[name] = text == "true"
         elif kind == "list":
-            values[name] = [t.strip() for t in text.split(",") if t.strip()]
+            values[name] = [t.strip() for t in re.split("[,，]", text) if t.strip()]
         else:
             values[name] = text
     return values
@@ -95,8 +99,10 @@ class Run:
         models: Mapping[str, Model],
         log: Sink,
         listener: Listener | None = None,
+        outside: Outside | None = None,
     ) -> None:
         self.world = world
+        self.outside = outside
         self.settings = settings
         self.models = models
         self.log = log
@@ -108,18 +114,19 @@ class Run:
     def begin(self, opening: str | None = None) -> Episode:
         """Write the header and give the first episode, with another opening than the world's if one is given."""
         world, settings = self.world, self.settings
+        resolved = in_language(world.resolved, settings.language)
         words = settings.opening if opening is None else opening
         header = {
             "format": FORMAT,
             "world": world.name,
-            "digest": world.digest,
+            "digest": digest_of_world(resolved, world.variant),
             "variant": world.variant,
             "seed": settings.seed,
             "language": settings.language,
-            "models": {role: dict(self.models[role].description) for role in world.roles},
+            "models": {role: dict(self.models[role].description) for role in speakers(world)},
             "opening": words,
             "facts": {name: to_json(value) for name, value in settings.facts.items()},
-            "resolved": world.resolved,
+            "resolved": resolved,
         }
         self._note("header", header, _measured(self.log.path))
         return Episode(
@@ -132,6 +139,7 @@ class Run:
             log=self.log,
             opening=words,
             facts=settings.facts,
+            outside=self.outside,
             listener=self._listener,
         )
 

@@ -3,198 +3,150 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from rule_engine import DataType
 
 from sim.errors import did_you_mean
 from sim.world import expressions
-from sim.world.declarations import COUNTERS, Declarations
-from sim.world.expressions import Compiled, Vocabulary
-from sim.world.format import Action, ActionField, State, Transition, TypedField, WorldFile
-from sim.world.kinds import Kind, Value
+from sim.world.acts import Acts
+from sim.world.circles import Circle, union
+from sim.world.evaluation import COUNTERS
+from sim.world.expressions import Compiled
+from sim.world.format import Persona, WorldFile
+from sim.world.lines import Lines
+from sim.world.phases import State, Transition
 from sim.world.source import KeyPath, Source
-from sim.world.templates import TemplateError, attributes_in
 from sim.world.world import (
     BROKEN,
     OUT_OF_LIMITS,
-    ActionDef,
-    MoveDef,
-    NeedDef,
-    Pick,
-    Policy,
     StateDef,
     TransitionDef,
 )
 
 RESERVED = {
     *COUNTERS,
-    "state",
-    "speaker",
-    "done",
-    "act",
-    "me",
-    "true",
-    "false",
-    "null",
-    "and",
-    "or",
-    "not",
-    "in",
-    "for",
-    "if",
+    *("state", "speaker", "done", "act", "me", "it", "result", "all", "self", "team", "speakers", "nobody"),
+    *("true", "false", "null", "and", "or", "not", "in", "for", "if"),
 }
 
 
-class Compiler(Declarations):
+class Compiler(Acts):
     """Compiles one world file."""
 
-    def __init__(self, spec: WorldFile, source: Source, broken: Mapping[str, frozenset[str]]) -> None:
-        super().__init__(spec, source, broken)
+    def __init__(
+        self,
+        spec: WorldFile,
+        source: Source,
+        broken: Mapping[str, frozenset[str]],
+        personas: Mapping[str, Persona | None],
+    ) -> None:
+        super().__init__(spec, source, broken, personas)
         self.actions = {n: a for n, a in ((n, self._action(n, a)) for n, a in spec.actions.items()) if a}
+        self.actions |= {n: self._ballot(n, b) for n, b in spec.ballots.items()}
+        self.tools = {n: t for n, t in ((n, self._tool(n, t)) for n, t in spec.tools.items()) if t}
         self.states = {n: self._state(n, s) for n, s in spec.states.items()}
-        self.lines = self._lines()
+        self.next_speakers = self._next_speakers()
+        self.lines = Lines(self).compiled
         self.never = self._conditions(spec.never, ("never",))
         self.at_end = self._at_end()
         self._names()
 
-    def _action(self, name: str, action: Action) -> ActionDef | None:
-        path: KeyPath = ("actions", name)
-        fields = {f: self.kind(spec, (*path, "fields", f)) for f, spec in action.fields.items()}
-        sound = {f: k for f, k in fields.items() if k is not None}
-        if name == "say":
-            self.problem(path, "name", "'say' is what an answer's words are called; name the action otherwise")
-        act = expressions.record_type("act", {f: expressions.type_of(k) for f, k in sound.items()})
-        options = {f"act.{f}": frozenset(k.options) for f, k in sound.items() if k.name == "choice"}
-        inner = self.vocabulary.extended(records={"act": act}, options=options)
-        if len(sound) < len(fields):
-            return None
-        self.words(action.label, (*path, "label"))
-        self.words(action.about, (*path, "about"), self._template_names(action.by))
-        needs = []
-        for i, need in enumerate(action.needs):
-            self.words(need.why, (*path, "needs", i, "why"), self._template_names(action.by) | {"act"})
-            for text in need.why.values():
-                self._check_act(text, sound, (*path, "needs", i, "why"))
-            that = self.compile(need.that, (*path, "needs", i), DataType.BOOLEAN, inner)
-            needs.append(NeedDef(that, need.why))
-        fallback: dict[str, Compiled] | None = None
-        if action.fallback is not None:
-            fallback = self._fallback(action.fallback, sound, path)
-        when = self.compile(action.when, (*path, "when"), DataType.BOOLEAN)
-        due = self.compile(action.due, (*path, "due"), DataType.BOOLEAN)
-        for key, compiled in (("when", when), ("due", due), *(("needs", need.that) for need in needs)):
-            for role in action.by:
-                self._seen_by(role, compiled, (*path, key))
-        return ActionDef(
-            name,
-            frozenset(r for r in action.by if self.check_name(r, "roles", (*path, "by"))),
-            action.label,
-            action.about,
-            when,
-            due,
-            sound,
-            {f: spec.label for f, spec in action.fields.items()},
-            {f: t for f, spec in action.fields.items() if (t := self._table_of(spec)) is not None},
-            tuple(needs),
-            self._sets(action.sets, (*path, "sets"), inner),
-            fallback,
-        )
-
-    def _check_act(self, text: str, fields: Mapping[str, Kind], path: KeyPath) -> None:
-        """Note a field in ``{{ act.FIELD }}`` that the act does not have."""
-        try:
-            used = attributes_in(text, "act")
-        except TemplateError:
-            return
-        for name in sorted(used - set(fields)):
-            self.problem(path, "template", f"unknown name 'act.{name}' in a template{did_you_mean(name, fields)}")
-
-    def _table_of(self, field: TypedField) -> str | None:
-        if isinstance(field, ActionField) and field.of is not None:
-            return self._table_of(self.spec.facts[field.of])
-        options = field.choice or field.list_
-        return options.table if options else None
-
-    def _fallback(self, given: Mapping[str, str], fields: dict[str, Kind], path: KeyPath) -> dict[str, Compiled]:
-        for missing in sorted(set(fields) - set(given)):
-            self.problem((*path, "fallback"), "fallback", f"lacks the field '{missing}'")
-        compiled = {}
-        for name, text in given.items():
-            here = (*path, "fallback", name)
-            if name not in fields:
-                self.problem(here, "unknown-field", f"unknown field '{name}'{did_you_mean(name, fields)}")
-                continue
-            compiled[name] = self.compile(text, here, expressions.type_of(fields[name]))
-            self._check_word(text, compiled[name], fields[name], here)
-        return compiled
-
-    def _sets(
-        self, sets: Mapping[str, str], path: KeyPath, vocabulary: Vocabulary | None = None
-    ) -> dict[str, Compiled]:
-        compiled = {}
-        for name, text in sets.items():
-            here = (*path, name)
-            if not self.check_name(name, "facts", here) or name not in self.kinds:
-                continue
-            kind = self.kinds[name]
-            value = self.compile(text, here, expressions.type_of(kind), vocabulary)
-            self._check_word(text, value, kind, here)
-            compiled[name] = value
-        return compiled
-
-    def _check_word(self, text: str, value: Compiled, kind: Kind, path: KeyPath) -> None:
-        """Note a word that is not among the options of a choice."""
-        word = text.strip("'\" ")
-        if kind.name == "choice" and value.text == text and not value.reads and word not in kind.options:
-            self.problem(
-                path, "expression", f"'{word}' is no value of '{path[-1]}'{did_you_mean(word, kind.options)}"
-            )
-
-    def _template_names(self, roles: list[str] | tuple[str, ...]) -> set[str]:
-        shared = [{f.name for f in self.facts.values() if r in f.known_to} for r in roles if r in self.spec.roles]
-        return (set.intersection(*shared) if shared else set()) | set(self.spec.roles) | {"me"}
-
     def _state(self, name: str, state: State) -> StateDef:
         path: KeyPath = ("states", name)
         self.words(state.label, (*path, "label"))
-        speakers = tuple(r for r in state.speakers if self.check_name(r, "roles", (*path, "speakers")))
-        for role, text in state.tell.items():
-            here = (*path, "tell", role)
-            if role == "*":
-                self.words(text, here, self._template_names(speakers))
-            elif self.check_name(role, "roles", here):
-                if role not in speakers:
-                    self.problem(here, "tell", f"'{role}' does not speak in this state")
-                self.words(text, here, self._template_names([role]))
-        actions = tuple(a for a in state.actions if self.check_name(a, "actions", (*path, "actions")))
-        for action in actions:
-            by = [r for r in self.spec.actions[action].by if r in self.spec.roles]
-            if by and not set(by) & set(state.speakers):
-                message = f"nobody who speaks here may '{action}' (it is by {', '.join(by)})"
-                self.problem((*path, "actions"), "no-actor", message)
-        go = tuple(self._transition(t, (*path, "go", i)) for i, t in enumerate(state.go))
+        speakers = self.circle(state.speakers, (*path, "speakers"))
+        heard_by, is_team = self._heard_by(state, speakers, path)
+        narrated = self._narrated(heard_by, speakers, is_team)
+        self.words(state.narrate, (*path, "narrate"), self.template_names(narrated, is_own=False))
+        named = None
+        if (state.order == "named") != (state.speaker is not None) or (state.order == "rule") != bool(state.rule):
+            self.problem(path, "order", "the order named needs a speaker, the order rule a rule, and no other has")
+        elif state.speaker is not None:
+            named = self.compile(state.speaker, (*path, "speaker"), DataType.STRING)
+        if not state.speakers and (state.tell or state.actions):
+            self.problem(path, "no-speakers", "has no speakers, so nobody is told or does anything")
+        repeat = Circle(frozenset(self.cast)) if state.repeat is True else Circle()
+        if isinstance(state.repeat, list):
+            repeat = self.circle(state.repeat, (*path, "repeat"))
+        summary = state.summary
+        if summary is not None:
+            self.words(summary.ask, (*path, "summary", "ask"))
         return StateDef(
             name,
             state.label,
             speakers,
-            state.order,
-            state.tell,
-            actions,
-            self._heard_by(state, path),
+            "alternate" if state.order == "round_robin" else state.order,
+            named,
+            state.rule,
+            repeat,
+            state.silent,
+            state.verbatim,
+            state.narrate,
+            self._tell(state, speakers, path),
+            self._open_here(state, speakers, path),
+            heard_by,
+            is_team,
             state.context or self.spec.context,
+            state.forget,
+            summary,
+            self.circle(summary.heard_by, (*path, "summary"), ("all",)) if summary and summary.heard_by else None,
             state.turn or self.spec.turn,
-            go,
+            tuple(self._transition(t, (*path, "go", i)) for i, t in enumerate(state.go)),
         )
 
-    def _heard_by(self, state: State, path: KeyPath) -> frozenset[str] | None:
-        if state.heard_by == ["speakers"]:
-            return frozenset(state.speakers)
-        if state.heard_by == ["all"]:
-            return frozenset(self.spec.roles)
-        if state.heard_by == ["self"]:
+    def _tell(self, state: State, speakers: Circle, path: KeyPath) -> tuple[tuple[Circle, Mapping[str, str]], ...]:
+        told = []
+        for role, text in state.tell.items():
+            here = (*path, "tell", role)
+            circle = Circle(frozenset(self.cast)) if role == "*" else self.circle([role], here)
+            if role != "*" and not self.everyone(circle) & self.everyone(speakers) and self.everyone(circle):
+                self.problem(here, "tell", f"'{role}' does not speak in this state")
+            self.words(text, here, self.template_names(speakers if role == "*" else circle))
+            told.append((circle, text))
+        return tuple(sorted(told, key=lambda pair: len(pair[0].agents) == len(self.cast)))
+
+    def _open_here(self, state: State, speakers: Circle, path: KeyPath) -> tuple[str, ...]:
+        here = (*path, "actions")
+        others = (*self.known("ballots"), *self.known("tools"))
+        found = tuple(a for a in state.actions if self.check_name(a, "actions", here, others))
+        speaking = self.everyone(speakers)
+        for name in found:
+            action = self.actions.get(name) or self.tools.get(name)
+            if action is not None and speaking and self.everyone(action.by).isdisjoint(speaking):
+                by = ", ".join(a for a in self.cast if a in self.everyone(action.by))
+                if by:
+                    self.problem(here, "no-actor", f"nobody who speaks here may '{name}' (it is by {by})")
+        return found
+
+    def _heard_by(self, state: State, speakers: Circle, path: KeyPath) -> tuple[Circle, bool]:
+        if state.heard_by in ([], ["speakers"]):
+            return (speakers if state.speakers else Circle(frozenset(self.cast))), False
+        heard = self.circle(state.heard_by, (*path, "heard_by"), ("all", "self", "team", "speakers"))
+        heard = union([heard, speakers]) if "speakers" in state.heard_by else heard
+        return Circle(heard.agents, heard.groups), "team" in state.heard_by
+
+    def _narrated(self, heard_by: Circle, speakers: Circle, is_team: bool) -> Circle:
+        """Those who may hear the narrator: the state's audience, or its speakers where each hears only itself."""
+        return speakers if is_team or heard_by == Circle() else heard_by
+
+    def _next_speakers(self) -> dict[str, frozenset[str]] | None:
+        lists = self.spec.speaker_transitions
+        if lists is None:
             return None
-        return frozenset(r for r in state.heard_by if self.check_name(r, "roles", (*path, "heard_by")))
+        given = lists.allowed if lists.allowed is not None else lists.disallowed or {}
+        key = "allowed" if lists.allowed is not None else "disallowed"
+        named: dict[str, set[str]] = {a: set() for a in self.cast}
+        for before, after in given.items():
+            path: KeyPath = ("speaker_transitions", key, before)
+            first, then = self.circle([before], path), self.circle(after, path)
+            for circle in (first, then):
+                for group in sorted(circle.groups):
+                    self.problem(path, "group", f"'{group}' changes during a run; name a role or a fixed group")
+            for agent in first.agents:
+                named[agent] |= then.agents
+        if lists.allowed is not None:
+            return {a: frozenset(n) for a, n in named.items()}
+        return {a: frozenset(self.cast) - n for a, n in named.items()}
 
     def _transition(self, transition: Transition, path: KeyPath) -> TransitionDef:
         both = {**dict.fromkeys(self.known("states")), **dict.fromkeys(self.known("ends"))}
@@ -206,8 +158,9 @@ class Compiler(Declarations):
             transition.to,
             self.compile(transition.when, path, DataType.BOOLEAN),
             after.turns if after else None,
+            after.rounds if after else None,
             after.minutes if after else None,
-            self._sets(transition.sets, (*path, "sets")),
+            self._effects(transition.sets, (*path, "sets")),
         )
 
     def _conditions(self, given: Mapping[str, str], path: KeyPath) -> dict[str, Compiled]:
@@ -220,94 +173,6 @@ class Compiler(Declarations):
             result[outcome] = self._conditions(conditions, ("at_end", outcome))
         return result
 
-    def _lines(self) -> dict[str, dict[str, tuple[MoveDef, ...]]]:
-        lines: dict[str, dict[str, tuple[MoveDef, ...]]] = {}
-        for state, roles in self.spec.lines.items():
-            if not self.check_name(state, "states", ("lines", state)):
-                continue
-            lines[state] = {}
-            for role, moves in roles.items():
-                path: KeyPath = ("lines", state, role)
-                if self.check_name(role, "roles", path):
-                    lines[state][role] = tuple(self._move(m, role, (*path, i)) for i, m in enumerate(moves))
-        return lines
-
-    def _move(self, move: Any, role: str, path: KeyPath) -> MoveDef:
-        names = self._template_names([role])
-        for language, texts in move.say.items():
-            if language != "*" and language not in self.spec.languages:
-                self.problem((*path, "say", language), "language", f"'{language}' is not in languages")
-            for i, text in enumerate(texts):
-                self.template(text, (*path, "say", language, i), names)
-        for language in self.spec.languages:
-            if not move.say.get(language) and not move.say.get("*"):
-                self.problem((*path, "say"), "missing-language", f"has no line for '{language}'")
-        acts = {a: self._policy(a, given, role, (*path, "do", a)) for a, given in move.do.items()}
-        for action in (a for a in acts if a in self.actions):
-            offered = self.spec.states[str(path[1])].actions
-            if action not in offered or role not in self.actions[action].by:
-                why = (
-                    f"'{path[1]}' does not open '{action}'"
-                    if action not in offered
-                    else f"'{role}' may not '{action}'"
-                )
-                self.problem((*path, "do", action), "not-open", why)
-        return MoveDef(
-            self._seen_by(role, self.compile(move.when, (*path, "when"), DataType.BOOLEAN), path), move, acts
-        )
-
-    def _seen_by(self, role: str, compiled: Compiled, path: KeyPath) -> Compiled:
-        """Note a fact that a role would have to peep at, or would learn from what it can do."""
-        for name in sorted(compiled.reads & set(self.facts)):
-            if role in self.spec.roles and role not in self.facts[name].known_to:
-                self.problem(path, "not-known", f"'{name}' is not known to '{role}'")
-        return compiled
-
-    def _policy(self, action: str, given: Mapping[str, Any], role: str, path: KeyPath) -> dict[str, Policy]:
-        if not self.check_name(action, "actions", path):
-            return {}
-        fields = self.actions[action].fields if action in self.actions else {}
-        policy: dict[str, Policy] = {}
-        for name, value in given.items():
-            here = (*path, name)
-            if name not in fields:
-                self.problem(here, "unknown-field", f"unknown field '{name}'{did_you_mean(name, fields)}")
-            elif isinstance(value, dict):
-                policy[name] = self._pick(value, fields[name], here)
-            elif isinstance(value, list):
-                policy[name] = self._read(value, fields[name], here)
-            else:
-                text = str(value).lower() if isinstance(value, bool) else str(value)
-                compiled = self.compile(text, here, expressions.type_of(fields[name]))
-                policy[name] = self._seen_by(role, compiled, here)
-        for missing in sorted(set(fields) - set(given)):
-            self.problem(path, "missing-field", f"lacks the field '{missing}'")
-        return policy
-
-    def _pick(self, given: dict[str, Any], kind: Kind, path: KeyPath) -> Pick:
-        options = given.get("pick")
-        if set(given) != {"pick"} or not isinstance(options, list | dict) or not options:
-            self.problem(
-                path, "pick", "must be an expression, or {pick: [a, b]}, or {pick: {a: weight, b: weight}}"
-            )
-            return Pick(())
-        weighted = options.items() if isinstance(options, dict) else [(o, 1) for o in options]
-        picks = []
-        for i, (option, weight) in enumerate(weighted):
-            here = (*path, "pick", option if isinstance(options, dict) else i)
-            if isinstance(weight, bool) or not isinstance(weight, int | float) or weight <= 0:
-                self.problem(here, "pick", "a weight must be a number above zero")
-                continue
-            picks.append((self._read(option, kind, here), float(weight)))
-        return Pick(tuple(picks))
-
-    def _read(self, given: Any, kind: Kind, path: KeyPath) -> Value:
-        try:
-            return kind.read(given)
-        except ValueError as error:
-            self.problem(path, "value", str(error))
-            return kind.empty
-
     def _names(self) -> None:
         spec = self.spec
         self.check_name(spec.start, "states", ("start",))
@@ -319,7 +184,7 @@ class Compiler(Declarations):
         for end in sorted({OUT_OF_LIMITS, BROKEN} & set(spec.ends)):
             self.problem(("ends", end), "name", f"'{end}' is an end that every world has")
         for key in ("title", "about", "opening"):
-            self.words(getattr(spec, key), (key,), set(spec.roles) if key == "opening" else None)
+            self.words(getattr(spec, key), (key,), set(self.cast) if key == "opening" else None)
 
     def _check_unique(self) -> None:
         """Facts, derived values, tables and roles share one space of names, which words may not enter."""
@@ -328,13 +193,15 @@ class Compiler(Declarations):
             **dict.fromkeys(RESERVED, "part of the language"),
             **dict.fromkeys(expressions.FUNCTIONS, "a function"),
         }
-        for section in ("facts", "derived", "tables", "roles"):
-            for name in getattr(spec, section):
+        agents = {a for a in self.cast if a not in spec.roles}
+        for section in ("facts", "derived", "tables", "roles", "groups", "agents"):
+            for name in sorted(agents) if section == "agents" else getattr(spec, section):
                 if name in taken:
                     self.problem((section, name), "name", f"the name '{name}' is {taken[name]}")
                 taken[name] = f"already used in {section}"
         for word in sorted(
-            (self.vocabulary.words - self.known("roles")) & (set(spec.facts) | set(spec.derived) | set(spec.tables))
+            (self.vocabulary.words - self.known("roles") - set(self.cast))
+            & (set(spec.facts) | set(spec.derived) | set(spec.tables))
         ):
             for section in ("facts", "derived", "tables"):
                 if word in getattr(spec, section):

@@ -14,14 +14,17 @@ from rule_engine import DataType
 
 from sim.errors import did_you_mean
 from sim.world import expressions
-from sim.world.expressions import Compiled, ExpressionError, Row, Vocabulary
-from sim.world.format import ActionField, Fact, TypedField, WorldFile
+from sim.world.cast import Cast
+from sim.world.circles import Circle
+from sim.world.evaluation import COUNTERS
+from sim.world.expressions import Compiled, ExpressionError, Vocabulary
+from sim.world.fields import ActionField, Fact, TypedField
+from sim.world.format import Action, Persona, Tool, WorldFile
 from sim.world.kinds import MAX_ITEMS, Kind, Value
+from sim.world.rows import Row
 from sim.world.source import KeyPath, Source
 from sim.world.templates import TemplateError, names_in, render
-from sim.world.world import FactDef
-
-COUNTERS = ("turns", "state_turns", "minutes", "state_minutes")
+from sim.world.world import FactDef, GroupDef
 
 
 class _Anything:
@@ -34,34 +37,32 @@ class _Anything:
         return self._word
 
 
-class Declarations:
+class Declarations(Cast):
     """What a world file declares; ``problems`` of the source grows as it is read."""
 
-    def __init__(self, spec: WorldFile, source: Source, broken: Mapping[str, frozenset[str]]) -> None:
-        self.spec = spec
-        self.source = source
-        self.broken = broken
+    def __init__(
+        self,
+        spec: WorldFile,
+        source: Source,
+        broken: Mapping[str, frozenset[str]],
+        personas: Mapping[str, Persona | None],
+    ) -> None:
+        super().__init__(spec, source, broken, personas)
+        self._own: tuple[Vocabulary, Vocabulary] | None = None
         self.constants = self._tables()
         self.kinds = self._kinds()
         self.vocabulary = self._vocabulary()
         self.facts = self._facts()
+        self.groups = self._groups()
+        self._derived()
 
-    def problem(self, path: KeyPath, code: str, message: str) -> None:
-        """Note a problem at a place of the file."""
-        self.source.problems.append(self.source.problem(path, code, message))
-
-    def known(self, section: str) -> set[str]:
-        """The names of a section, those left out included."""
-        return {*getattr(self.spec, section), *self.broken.get(section, ())}
-
-    def check_name(self, name: str, section: str, path: KeyPath, extra: tuple[str, ...] = ()) -> bool:
-        """Note a name that a section does not have."""
-        known = self.known(section) | set(extra)
-        if name in known:
-            return name in getattr(self.spec, section) or name in extra
-        what = section.removesuffix("s")
-        self.problem(path, f"unknown-{what}", f"unknown {what} '{name}'{did_you_mean(name, known)}")
-        return False
+    @property
+    def own(self) -> Vocabulary:
+        """The vocabulary of what concerns one agent, which is called ``me``."""
+        if self._own is None or self._own[0] is not self.vocabulary:
+            words = self.vocabulary.extended({"me": DataType.STRING}, options={"me": frozenset(self.cast)})
+            self._own = (self.vocabulary, words)
+        return self._own[1]
 
     def compile(
         self, text: str, path: KeyPath, wanted: Any = None, vocabulary: Vocabulary | None = None
@@ -158,6 +159,8 @@ class Declarations:
 
     def kind(self, field: TypedField, path: KeyPath) -> Kind | None:
         """The kind of a fact or a field, or None where it cannot be made."""
+        if isinstance(field, ActionField) and field.one_of is not None:
+            return Kind("choice", options=self.agent_labels)
         if isinstance(field, ActionField) and field.of is not None:
             if not self.check_name(field.of, "facts", (*path, "of")):
                 return None
@@ -207,7 +210,17 @@ class Declarations:
             for option, label in ids.items():
                 self.words(label, (*path, option))
             return dict(ids)
-        if not self.check_name(table, "tables", path):
+        agents = self.fixed_agents(table)
+        if agents is not None:
+            return {a: self.agent_labels[a] for a in agents}
+        known = {*self.known("tables"), *self.known("roles"), *self.known("groups")}
+        if table in self.universe:
+            self.problem(path, "unknown-table", f"'{table}' changes during a run; name a role or a fixed group")
+            return None
+        if table not in known:
+            what = "unknown table, role or group"
+            self.problem(path, "unknown-table", f"{what} '{table}'{did_you_mean(table, known)}")
+        if table not in self.spec.tables:
             return None
         labels: dict[str, Mapping[str, str]] = {}
         for row, cells in self.spec.tables[table].items():
@@ -216,13 +229,18 @@ class Declarations:
         return labels
 
     def _vocabulary(self) -> Vocabulary:
-        types: dict[str, Any] = {n: expressions.type_of(k) for n, k in self.kinds.items()}
+        types: dict[str, Any] = {
+            n: expressions.type_of(k) if self.spec.facts[n].of is None else expressions.each_type(k)
+            for n, k in self.kinds.items()
+        }
         types |= dict.fromkeys(COUNTERS, DataType.FLOAT)
+        types |= dict.fromkeys(self.several, expressions.AGENTS)
+        types |= dict.fromkeys(self.universe, expressions.AGENTS)
         types |= {"state": DataType.STRING, "speaker": DataType.STRING}
         options = {n: frozenset(k.options) for n, k in self.kinds.items() if k.name == "choice"}
         options |= {n: frozenset(k.item.options) for n, k in self.kinds.items() if k.item and k.item.options}
         options["state"] = frozenset(self.known("states"))
-        options["speaker"] = frozenset(self.known("roles"))
+        options["speaker"] = frozenset({*self.known("roles"), *self.cast} - set(self.several))
         words = {w for o in options.values() for w in o}
         words |= {row for table in self.constants.values() for row in table}
         words |= {
@@ -230,14 +248,21 @@ class Declarations:
         }
         words |= self._field_words()
         records = {name: expressions.table_type(name, self._row_types(name)) for name in self.constants}
-        done = dict.fromkeys(self.spec.actions, DataType.FLOAT)
+        done = dict.fromkeys([*self.spec.actions, *self.spec.ballots], DataType.FLOAT)
         records["done"] = expressions.record_type("done", done)
         unknown = frozenset(self.broken.get("facts", ())) | (self.known("facts") - set(self.kinds))
+        unknown |= frozenset(self.broken.get("groups", ()))
         return Vocabulary(types, frozenset(words), records, options, unknown)
+
+    @property
+    def several(self) -> dict[str, tuple[str, ...]]:
+        """The names that stand for a fixed list of agents: roles with a count, and fixed groups."""
+        return {n: a for n, a in self.roles.items() if self.spec.roles[n].count is not None} | self.fixed
 
     def _field_words(self) -> set[str]:
         words: set[str] = set()
-        for action in self.spec.actions.values():
+        acting: list[Action | Tool] = [*self.spec.actions.values(), *self.spec.tools.values()]
+        for action in acting:
             for field in action.fields.values():
                 for options in (field.choice, field.list_):
                     words |= set(options.ids) if options else set()
@@ -251,21 +276,90 @@ class Declarations:
     def _facts(self) -> dict[str, FactDef]:
         facts: dict[str, FactDef] = {}
         for name, kind in self.kinds.items():
-            spec = self.spec.facts[name]
-            self.words(spec.label, ("facts", name, "label"))
-            facts[name] = FactDef(name, kind, self._start(name, spec, kind), self._knowers(name, spec), spec.label)
+            spec, path = self.spec.facts[name], ("facts", name)
+            self.words(spec.label, (*path, "label"))
+            of: tuple[str, ...] | None = None
+            if spec.of is not None:
+                of = self.fixed_agents(spec.of) or ()
+                if not of and spec.of not in self.broken.get("roles", ()):
+                    hint = did_you_mean(spec.of, [*self.roles, *self.fixed])
+                    self.problem((*path, "of"), "unknown-role", f"unknown role or fixed group '{spec.of}'{hint}")
+            start = self._start(name, spec, kind)
+            deal = self._deal(spec.deal, kind, of or (), (*path, "deal"))
+            knowers = self._knowers(spec.known_to, (*path, "known_to"))
+            facts[name] = FactDef(name, kind, start, knowers, spec.label, None, of, deal, spec.shown)
+        return facts
+
+    def _deal(
+        self, given: Mapping[str, int] | None, kind: Kind, of: tuple[str, ...], path: KeyPath
+    ) -> tuple[Value, ...]:
+        if given is None:
+            return ()
+        dealt: list[Value] = []
+        for word, count in given.items():
+            if word not in kind.options:
+                hint = did_you_mean(word, kind.options)
+                self.problem((*path, word), "deal", f"'{word}' is not one of the choices{hint}")
+            dealt += [word] * max(0, min(count, 99))
+        if of and len(dealt) != len(of):
+            self.problem(path, "deal", f"deals {len(dealt)} values over {len(of)} agents")
+            return ()
+        return tuple(dealt)
+
+    def _groups(self) -> dict[str, GroupDef]:
+        groups: dict[str, GroupDef] = {}
+        for name, spec in self.spec.groups.items():
+            path: KeyPath = ("groups", name)
+            self.words(spec.label, (*path, "label"))
+            if spec.where is None:
+                continue
+            where = self.compile(spec.where, (*path, "where"), DataType.BOOLEAN, self.own)
+            if where.reads & (set(self.universe) - set(groups)):
+                late = min(where.reads & (set(self.universe) - set(groups)))
+                self.problem(path, "expression", f"'{late}' is defined later; a group may read those before it")
+                where = Compiled("false", Vocabulary({}))
+            known = self._common(where.reads, groups)
+            if spec.known_to is not None:
+                known = self._knowers(spec.known_to, (*path, "known_to"))
+            of = tuple(a for a in self.cast if a in self.universe[name])
+            groups[name] = GroupDef(name, where, of, known, spec.label, spec.shown)
+        return groups
+
+    def _common(self, reads: frozenset[str], groups: Mapping[str, GroupDef]) -> Circle:
+        """Those who surely know all that an expression reads."""
+        known = Circle(frozenset(self.cast))
+        for name in sorted(reads):
+            if name in self.facts:
+                known = known.meet(self.facts[name].known_to, self.universe)
+            elif name in groups:
+                known = known.meet(groups[name].known_to, self.universe)
+            elif name in {"done", "speaker"}:
+                known = Circle()
+        return known
+
+    @property
+    def labels(self) -> dict[str, Mapping[str, str]]:
+        """What people read for a word: an agent, a choice, a row of a table."""
+        labels: dict[str, Mapping[str, str]] = {}
+        for rows in self.spec.tables.values():
+            for row, cells in rows.items():
+                label = cells.get("label", {})
+                labels[row] = label if isinstance(label, dict) else {"*": str(label)}
+        for kind in self.kinds.values():
+            labels |= (kind.item or kind).options
+        return {**labels, **self.agent_labels}
+
+    def _derived(self) -> None:
         for name, derived in self.spec.derived.items():
             path: KeyPath = ("derived", name)
             self.words(derived.label, (*path, "label"))
             compute = self.compile(derived.is_, path)
-            kind = _kind_of(compute.type)
-            reads = [facts[r] for r in compute.reads if r in facts]
-            knowers = frozenset(self.spec.roles).intersection(*(f.known_to for f in reads))
-            if compute.reads & {"done", "speaker"}:
-                knowers = frozenset()
-            facts[name] = FactDef(name, kind, None, knowers, derived.label, compute)
+            kind = _kind_of(compute.type, self.labels)
+            known = self._common(compute.reads, self.groups)
+            if derived.known_to is not None:
+                known = self._knowers(derived.known_to, (*path, "known_to"))
+            self.facts[name] = FactDef(name, kind, None, known, derived.label, compute, is_shown=derived.shown)
             self.vocabulary = self.vocabulary.extended({name: compute.type})
-        return facts
 
     def _start(self, name: str, spec: Fact, kind: Kind) -> Value:
         start = spec.flag if kind.name == "flag" else spec.start
@@ -281,23 +375,19 @@ class Declarations:
             self.problem(("facts", name, "start"), "start", str(error))
             return kind.empty
 
-    def _knowers(self, name: str, spec: Fact) -> frozenset[str]:
-        roles = frozenset(self.spec.roles)
-        if spec.known_to == ["all"]:
-            return roles
-        if spec.known_to == ["nobody"]:
-            return frozenset()
-        path: KeyPath = ("facts", name, "known_to")
-        return frozenset(r for r in spec.known_to if self.check_name(r, "roles", path))
+    def _knowers(self, names: list[str], path: KeyPath) -> Circle:
+        return self.circle(names, path, ("all", "nobody", "self"))
 
 
 def _cell(value: Any) -> Value:
     return value if isinstance(value, bool | str) else Decimal(str(value))
 
 
-def _kind_of(kind: Any) -> Kind:
+def _kind_of(kind: Any, labels: Mapping[str, Mapping[str, str]]) -> Kind:
+    """The kind of a derived value; words are shown by their labels."""
     if kind == DataType.BOOLEAN:
         return Kind("flag")
     if kind == DataType.FLOAT:
         return Kind("number")
-    return Kind("list", item=Kind("text")) if DataType.is_type(kind, DataType.ARRAY) else Kind("text")
+    word = Kind("text", options=labels)
+    return Kind("list", item=word) if DataType.is_type(kind, DataType.ARRAY) else word

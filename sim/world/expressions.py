@@ -11,14 +11,16 @@ import functools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import rule_engine
 from rule_engine import DataType, ast, errors
 
 from sim.errors import SimError, did_you_mean
+from sim.world.evaluation import Evaluator, NotHandled, Translator
 from sim.world.kinds import Kind, Value
+from sim.world.rows import Row
 
 _STRING = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
 _WORD = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\W\d]\w*")
@@ -53,37 +55,6 @@ FUNCTIONS: dict[str, tuple[Any, Any]] = {
     "any": (_truth_function("any"), any),
     "all": (_truth_function("all"), all),
 }
-
-
-class Row:
-    """A read-only bundle of named values, such as a table's row or an act, equal and hashed by its values."""
-
-    __slots__ = ("_items",)
-
-    _items: dict[str, Value]
-
-    def __init__(self, items: Mapping[str, Value]) -> None:
-        object.__setattr__(self, "_items", dict(items))
-
-    @property
-    def cells(self) -> Mapping[str, Value]:
-        """The values by name."""
-        return self._items
-
-    def __getattr__(self, name: str) -> Value:
-        try:
-            return self._items[name]
-        except KeyError:
-            raise AttributeError(name) from None
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError("a row cannot be changed")
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Row) and self._items == other._items
-
-    def __hash__(self) -> int:
-        return hash(frozenset(self._items.items()))
 
 
 class ExpressionError(SimError):
@@ -149,6 +120,11 @@ class Vocabulary:
     options: Mapping[str, frozenset[str]] = field(default_factory=dict)
     unknown: frozenset[str] = frozenset()
 
+    @functools.cached_property
+    def context(self) -> Any:
+        """What the library compiles in; made once for all expressions of a vocabulary."""
+        return rule_engine.Context(type_resolver=self.type, resolver=_resolve)
+
     def extended(
         self,
         kinds: Mapping[str, Any] | None = None,
@@ -193,6 +169,15 @@ def _attribute(row: Row, name: str) -> Value:
     return row.cells[_unspell(name)]
 
 
+def each_type(kind: Kind) -> Any:
+    """The type of a fact that each agent has: its values by agent."""
+    return DataType.MAPPING(DataType.STRING, type_of(kind))
+
+
+AGENTS = DataType.ARRAY(DataType.STRING)
+"""The type of a group, and of a role that several agents play."""
+
+
 def table_type(name: str, attributes: Mapping[str, Any]) -> Any:
     """The type of a table: rows by their id."""
     return DataType.MAPPING(DataType.STRING, record_type(name, attributes))
@@ -205,8 +190,7 @@ class Compiled:
         self.text = text
         _check_text(text)
         try:
-            context = rule_engine.Context(type_resolver=vocabulary.type, resolver=_resolve)
-            self._rule = rule_engine.Rule(_ascii(text), context=context)
+            self._rule = rule_engine.Rule(_ascii(text), context=vocabulary.context)
         except errors.EngineError as error:
             raise ExpressionError(_explain(error, text, vocabulary)) from None
         except RecursionError:
@@ -218,12 +202,21 @@ class Compiled:
             raise ExpressionError(f"'{text}' is {_type_name(self.type)}, but {_type_name(wanted)} is needed")
         names = {_unspell(n.name) for n in _walk(tree) if isinstance(n, ast.SymbolExpression)}
         self.reads: frozenset[str] = frozenset(n for n in names if n in vocabulary.kinds or n in vocabulary.records)
+        self.reads_of_others = self.reads - _own(tree)
         self._words = {n: n for n in names if n in vocabulary.words and n not in self.reads}
         self._functions = {n: FUNCTIONS[n][1] for n in names if n in FUNCTIONS and n not in self.reads}
         self._varying = tuple(
             sorted(n for n in self.reads if not DataType.is_type(_table(vocabulary, n), DataType.MAPPING))
         )
         self._seen: dict[tuple[Any, ...], Any] = {}
+        self._evaluate = self._translated(tree)
+
+    def _translated(self, tree: Any) -> Evaluator | None:
+        """The expression as a Python function; None where some of it is left to the library."""
+        try:
+            return Translator({**self._words, **self._functions}, _unspell).translate(tree)
+        except NotHandled:
+            return None
 
     def __call__(self, scope: Mapping[str, Any]) -> Any:
         """The value for the names in ``scope``.
@@ -231,18 +224,25 @@ class Compiled:
         Raises:
             ExpressionError: if it cannot be computed, as for a table's row that does not exist.
         """
+        try:
+            return self.by_library(scope) if self._evaluate is None else self._evaluate(scope)
+        except errors.EngineError as error:
+            raise ExpressionError(f"'{self.text}' cannot be computed: {error.message}") from None
+        except ArithmeticError as error:
+            why = ": division by zero" if isinstance(error, ZeroDivisionError | InvalidOperation) else ""
+            raise ExpressionError(f"'{self.text}' cannot be computed: arithmetic error{why}") from None
+        except (TypeError, AttributeError, ValueError, LookupError, RecursionError) as error:
+            raise ExpressionError(f"'{self.text}' cannot be computed: {error}") from None
+
+    def by_library(self, scope: Mapping[str, Any]) -> Any:
+        """The value as the library computes it; remembered for values that it has seen."""
         key = tuple(scope[name] for name in self._varying)
         try:
             return self._seen[key]
         except KeyError:
             pass
         values = {name: scope[name] for name in self.reads} | self._words | self._functions
-        try:
-            value = self._rule.evaluate(values)
-        except errors.EngineError as error:
-            raise ExpressionError(f"'{self.text}' cannot be computed: {error.message}") from None
-        except (TypeError, AttributeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
-            raise ExpressionError(f"'{self.text}' cannot be computed: {error}") from None
+        value = self._rule.evaluate(values)
         if len(self._seen) >= _CACHE_SIZE:
             self._seen.clear()
         self._seen[key] = value
@@ -254,6 +254,17 @@ class Compiled:
             return bool(self(scope))
         except ExpressionError:
             return False
+
+
+def _own(tree: Any) -> frozenset[str]:
+    """The facts that are read of ``me`` alone, as in ``card[me]``."""
+    own: list[str] = []
+    read = [_unspell(n.name) for n in _walk(tree) if isinstance(n, ast.SymbolExpression)]
+    for node in _walk(tree):
+        is_own = isinstance(node, ast.GetItemExpression) and _dotted(node.item) == "me"
+        if is_own and isinstance(node.container, ast.SymbolExpression):
+            own.append(_unspell(node.container.name))
+    return frozenset(n for n in own if own.count(n) == read.count(n))
 
 
 def _table(vocabulary: Vocabulary, name: str) -> Any:
@@ -337,6 +348,8 @@ def _check_option(symbol: Any, literal: str | None, vocabulary: Vocabulary) -> N
 def _dotted(node: Any) -> str | None:
     if isinstance(node, ast.SymbolExpression):
         return _unspell(node.name)
+    if isinstance(node, ast.GetItemExpression) and isinstance(node.container, ast.SymbolExpression):
+        return _unspell(node.container.name)
     if isinstance(node, ast.GetAttributeExpression) and isinstance(node.object, ast.SymbolExpression):
         return f"{_unspell(node.object.name)}.{_unspell(node.name)}"
     return None

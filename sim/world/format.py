@@ -8,119 +8,22 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from sim.errors import did_you_mean
-
-IDENTIFIER = r"^[^\W\d]\w{0,63}$"
-
-Name = Annotated[str, Field(pattern=IDENTIFIER)]
-
-
-def _as_text(value: Any) -> Any:
-    return {"*": value} if isinstance(value, str) else value
-
-
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-def _as_expression(value: Any) -> Any:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value) if isinstance(value, int | float) else value
-
-
-Text = Annotated[dict[str, str], BeforeValidator(_as_text)]
-"""Words for people: one text, or one for each language (``{zh: …, en: …}``)."""
-
-Names = Annotated[list[str], BeforeValidator(_as_list)]
-"""One name, or a list of names."""
-
-Expression = Annotated[str, BeforeValidator(_as_expression), Field(max_length=500)]
-"""A condition or a value in the expression language (docs/world-format.md)."""
-
-
-class Part(BaseModel):
-    """What all parts of a file share: unknown keys are errors, and nothing changes after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, strict=True)
-
-
-class Options(Part):
-    """What can be chosen: the rows of a table, or ids with their labels."""
-
-    table: str | None = None
-    ids: dict[Name, Text] = {}
-
-
-def _as_options(value: Any) -> Any:
-    if isinstance(value, str):
-        return {"table": value}
-    if isinstance(value, list):
-        return {"ids": {item: {} for item in value}} if all(isinstance(i, str) for i in value) else value
-    return {"ids": value} if isinstance(value, dict) else value
-
-
-def _as_item(value: Any) -> Any:
-    return {"word": value} if isinstance(value, str) and value in {"text", "number"} else _as_options(value)
-
-
-class ItemOptions(Options):
-    """What the items of a list are: ``text``, ``number``, the rows of a table, or ids."""
-
-    word: Literal["text", "number"] | None = None
-
-
-class TypedField(Part):
-    """A typed value: exactly one of the kinds, and its bounds."""
-
-    flag: bool | None = Field(None, description="true or false; the value given is the one at the start")
-    number: str | None = Field(None, description="a number; the text is its unit")
-    money: str | None = Field(None, description="an amount with two decimals; the text is its currency")
-    text: int | None = Field(None, description="words; the number is how many characters at most", gt=0, le=2000)
-    choice: Annotated[Options, BeforeValidator(_as_options)] | None = Field(
-        None, description="one of a table's rows, or of a list of ids"
-    )
-    list_: Annotated[ItemOptions, BeforeValidator(_as_item)] | None = Field(
-        None, alias="list", description="several of a table's rows or ids, or text or number"
-    )
-    from_: float | None = Field(None, alias="from", description="the least number")
-    to: float | None = Field(None, description="the greatest number")
-    whole: bool = Field(default=False, description="whole numbers only")
-    at_least: int | None = Field(None, description="the fewest items of a list", ge=0)
-    at_most: int | None = Field(None, description="the most items of a list", ge=1, le=100)
-    label: Text = Field({}, description="what people and models are shown instead of the name")
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> TypedField:
-        if self.of_another():
-            return self
-        kinds = [k for k in ("flag", "number", "money", "text", "choice", "list_") if getattr(self, k) is not None]
-        if len(kinds) != 1:
-            raise ValueError("needs exactly one of flag, number, money, text, choice, list")
-        return self
-
-    def of_another(self) -> bool:
-        """Whether the kind is taken from elsewhere."""
-        return False
-
-
-class Fact(TypedField):
-    """A typed part of the world's state."""
-
-    start: Any = Field(None, description="its value at the start")
-    known_to: Names = Field(["all"], description="the roles whose prompts show it, or all, or nobody")
-
-
-class ActionField(TypedField):
-    """A typed part of an act."""
-
-    of: str | None = Field(None, description="the fact whose kind it has")
-
-    def of_another(self) -> bool:
-        """Whether the kind is a fact's."""
-        return self.of is not None
+from sim.world.fields import (
+    IDENTIFIER,
+    ActionField,
+    Effects,
+    Expression,
+    Fact,
+    Name,
+    Names,
+    Part,
+    Text,
+    as_list,
+)
+from sim.world.phases import Context, Minutes, State, as_context, as_minutes
 
 
 def _as_derived(value: Any) -> Any:
@@ -128,10 +31,35 @@ def _as_derived(value: Any) -> Any:
 
 
 class Derived(Part):
-    """A value computed from the facts; known to those who know all the facts that it reads."""
+    """A value computed from the facts; known to those who know all the facts that it reads, or whom it names."""
 
     is_: Expression = Field(alias="is")
     label: Text = {}
+    known_to: Names | None = Field(None, description="who is shown it, whatever it reads")
+    shown: bool = Field(default=True, description="whether prompts list it for those who know it")
+
+
+def _as_group(value: Any) -> Any:
+    if isinstance(value, list):
+        return {"agents": value}
+    return {"where": value} if isinstance(value, str | bool) else value
+
+
+class Group(Part):
+    """A named set of agents: a fixed list, or those for whom (``me``) a condition holds."""
+
+    agents: Names | None = Field(None, description="agents, roles and fixed groups")
+    where: Expression | None = Field(None, description="a condition, tried for each agent as 'me'")
+    of: Names | None = Field(None, description="the agents among whom the condition is tried; all if left out")
+    label: Text = {}
+    known_to: Names | None = Field(None, description="who may know its members; else those who know what it reads")
+    shown: bool = Field(default=True, description="whether prompts list it for those who know it")
+
+    @model_validator(mode="after")
+    def _one(self) -> Group:
+        if (self.agents is None) == (self.where is None):
+            raise ValueError("needs either agents or a condition (where)")
+        return self
 
 
 def _as_needs(value: Any) -> Any:
@@ -167,94 +95,49 @@ class Action(Part):
     needs: Annotated[list[Need], BeforeValidator(_as_needs)] = Field(
         [], description="conditions on the act's fields (act.NAME)"
     )
-    sets: dict[Name, Expression] = Field({}, description="fact: its new value")
+    sets: Effects = Field({}, description="fact, FACT[AGENT] or FACT[*]: its new value")
     fallback: Annotated[dict[Name, Expression] | None, BeforeValidator(_as_fallback)] = Field(
         None,
         description="what is done when the act is due and no valid one came: its fields, or skip for nothing",
     )
 
 
-class Minutes(Part):
-    """How long a turn takes, in simulated minutes: exactly one of these."""
+class Ballot(Part):
+    """A vote: who votes, on what, and what follows from the count."""
 
-    fixed: float | None = Field(None, ge=0, le=100_000)
-    uniform: list[float] | None = Field(None, min_length=2, max_length=2)
-    lognormal: dict[Literal["mean", "sd"], float] | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> Minutes:
-        if [self.fixed, self.uniform, self.lognormal].count(None) != 2:
-            raise ValueError("needs exactly one of fixed, uniform, lognormal")
-        if self.uniform and not 0 <= self.uniform[0] <= self.uniform[1]:
-            raise ValueError("uniform needs two numbers, the smaller first")
-        if self.lognormal and (set(self.lognormal) != {"mean", "sd"} or min(self.lognormal.values()) <= 0):
-            raise ValueError("lognormal needs a mean and an sd above zero")
-        return self
-
-
-def _as_minutes(value: Any) -> Any:
-    return {"fixed": value} if isinstance(value, int | float) else value
-
-
-def _as_context(value: Any) -> Any:
-    return {"of": value} if isinstance(value, str) else value
-
-
-class Context(Part):
-    """What of the heard history a speaker is given; the last of it where it is cut."""
-
-    of: Literal["all", "state", "none"] = Field("all", description="all that was heard, or in this state only")
-    turns: int | None = Field(None, description="at most so many turns", ge=1)
-    tokens: int | None = Field(None, description="at most so many tokens of history", ge=1)
-
-
-def _as_transition(value: Any) -> Any:
-    if isinstance(value, str):
-        return {"to": value}
-    if isinstance(value, dict) and len(value) == 1 and next(iter(value)) not in Transition.model_fields:
-        (to, when), *_ = value.items()
-        return {"to": to, "when": when}
-    return value
-
-
-class After(Part):
-    """A limit within a state: turns, simulated minutes, or both."""
-
-    turns: int | None = Field(None, ge=1)
-    minutes: float | None = Field(None, gt=0)
-
-    @model_validator(mode="after")
-    def _some(self) -> After:
-        if self.turns is None and self.minutes is None:
-            raise ValueError("needs turns or minutes")
-        return self
-
-
-class Transition(Part):
-    """Where to go next, and when."""
-
-    to: str
-    when: Expression = "true"
-    after: After | None = Field(None, description="only after so many turns or minutes in this state")
-    sets: dict[Name, Expression] = {}
-
-
-class State(Part):
-    """A phase: who speaks, in what order, told what, able to do what, heard by whom, and where it leads."""
-
+    voters: Names = Field(min_length=1, description="roles, agents and groups")
+    on: Expression = Field(description="the list voted on: agents or texts; 'me' is the voter")
     label: Text = {}
-    speakers: Names = Field(min_length=1)
-    order: Literal["alternate", "random", "single"] = Field(
-        "alternate", description="in turn (two or more), by the seed, or only the first"
+    about: Text = Field({}, description="what a voter is told about it; a template over what it knows")
+    secret: bool = Field(default=False, description="whether nobody is told who voted for what")
+    majority: Literal["plurality", "absolute"] = Field(
+        "plurality", description="the most votes, or more than half of those cast"
     )
-    tell: dict[str, Text] = Field({}, description="what each role is told here; * for all")
-    actions: Names = []
-    heard_by: Names = Field(["speakers"], description="speakers, all, self, or roles")
-    context: Annotated[Context, BeforeValidator(_as_context)] | None = None
-    turn: Annotated[Minutes, BeforeValidator(_as_minutes)] | None = Field(
-        None, description="how long a turn takes, in simulated minutes"
+    quorum: float = Field(0, ge=0, le=1, description="the least share of the voters that must have voted")
+    tie: Names = Field(
+        ["nobody"],
+        min_length=1,
+        description="what decides a tie, one after another: revote, lot, nobody, an agent, or a choice fact",
     )
-    go: list[Annotated[Transition, BeforeValidator(_as_transition)]] = []
+    abstain: bool = Field(default=False, description="whether a voter may vote for nobody")
+    sets: Effects = Field({}, description="fact: its new value; may read result.winner, count, cast, missing, tied")
+
+
+class Tool(Part):
+    """A look-up that a speaker may make before it speaks."""
+
+    by: Names = Field(min_length=1, description="the roles, agents and groups that may")
+    about: Text = Field({}, description="what the speaker is told about it")
+    when: Expression = Field("true", description="it is open only while this holds")
+    fields: dict[Name, ActionField] = {}
+    gives: Expression | None = Field(None, description="the answer, an expression that may read act.FIELD")
+    rule: str | None = Field(None, description="the function in rules.py that gives the answer")
+
+    @model_validator(mode="after")
+    def _one(self) -> Tool:
+        if (self.gives is None) == (self.rule is None):
+            raise ValueError("needs either gives (an expression) or rule (a function in rules.py)")
+        return self
 
 
 def _as_role(value: Any) -> Any:
@@ -262,10 +145,62 @@ def _as_role(value: Any) -> Any:
 
 
 class Role(Part):
-    """A part in the cast."""
+    """A part in the cast, played by one agent, or by ``count`` of them."""
 
-    persona: str
+    persona: str | None = None
+    personas: Names = Field([], description="for a count: the persona of each agent, in order")
+    count: int | None = Field(None, ge=1, le=99, description="how many agents play it: P1, P2, …")
+    called: str | None = Field(None, pattern=IDENTIFIER, description="what their ids begin with; the role's name")
+    from_: int = Field(1, alias="from", ge=0, le=1, description="the number of the first")
+    kind: Literal["llm", "human", "rule", "executor"] = Field(
+        "llm", description="who answers: a model, a person, a Python function, or an executor that runs code"
+    )
+    function: str | None = Field(None, description="for the kind rule: the function in rules.py")
+    reports: str | None = Field(None, description="for the kind executor: the action that tells what came of it")
     label: Text = {}
+
+    @model_validator(mode="after")
+    def _cast(self) -> Role:
+        if (self.persona is None) == (not self.personas):
+            raise ValueError("needs a persona, or the personas of its agents")
+        if self.personas and len(self.personas) < (self.count or 1):
+            raise ValueError(f"has {len(self.personas)} personas for {self.count or 1} agents")
+        if (self.kind == "rule") != (self.function is not None):
+            raise ValueError("a function in rules.py is what the kind rule needs, and no other")
+        return self
+
+
+class Executor(Part):
+    """What code that an agent wrote may take: time, memory, and how much of its output is kept."""
+
+    seconds: int = Field(60, ge=1, le=3600)
+    memory_mb: int = Field(2048, ge=64)
+    output: int = Field(2000, ge=100, le=20_000, description="characters of output that are kept")
+    image: str | None = Field(None, description="the Docker image; without one it runs in a limited local process")
+    files: dict[str, str] = Field({}, description="file in the work folder: the fact that names the file to copy")
+
+
+class Transitions(Part):
+    """Who may speak after whom, in all states: what is allowed, or what is not."""
+
+    allowed: dict[str, Names] | None = None
+    disallowed: dict[str, Names] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Transitions:
+        if (self.allowed is None) == (self.disallowed is None):
+            raise ValueError("needs either allowed or disallowed")
+        return self
+
+
+class Selection(Part):
+    """The words with which a model is asked for the next speaker, in the order auto."""
+
+    message: Text = Field({}, description="what the selector is told first; {roles} and {agentlist} are filled in")
+    prompt: Text = Field({}, description="what it is asked last")
+    multiple: Text = Field({}, description="what it is told when it names several")
+    none: Text = Field({}, description="what it is told when it names nobody")
+    tries: int = Field(2, ge=0, le=10, description="how often it is asked again")
 
 
 class End(Part):
@@ -289,6 +224,7 @@ class Limits(Part):
 
     turns: int = Field(100, ge=1, le=1_000_000)
     minutes: float | None = Field(None, gt=0)
+    repairs: int = Field(2, description="how often an answer that cannot be used is sent back", ge=0, le=5)
     utterance: int = Field(1000, description="characters of an utterance; what is longer is cut", ge=1, le=20_000)
     ends: str | None = Field(None, description="the outcome; the world's own end out_of_limits where not given")
 
@@ -307,8 +243,9 @@ class Move(Part):
     """What the scripted model may do in a state: said and done when ``when`` holds."""
 
     when: Expression = "true"
+    let: dict[Name, Any] = Field({}, description="names for this move: expressions or {pick: …}")
     chance: float = Field(1.0, gt=0, le=1, description="how often it is taken when it could be, by the seed")
-    say: Annotated[dict[str, Annotated[list[str], BeforeValidator(_as_list)]], BeforeValidator(_as_say)] = {}
+    say: Annotated[dict[str, Annotated[list[str], BeforeValidator(as_list)]], BeforeValidator(_as_say)] = {}
     do: dict[Name, dict[Name, Any]] = Field({}, description="action: its fields, expressions or {pick: …}")
 
 
@@ -328,14 +265,21 @@ class WorldFile(Part):
     opening: Text = Field({}, description="the scene, heard by all before the first turn")
     clock: Clock = Clock()
     tables: dict[Name, dict[Name, dict[str, Any]]] = Field({}, description="constants: table, row, column")
+    introductions: bool = Field(default=False, description="whether the narrator first introduces everybody")
     roles: dict[Name, Annotated[Role, BeforeValidator(_as_role)]] = Field(min_length=1)
+    groups: dict[Name, Annotated[Group, BeforeValidator(_as_group)]] = {}
     facts: dict[Name, Fact] = {}
     derived: dict[Name, Annotated[Derived, BeforeValidator(_as_derived)]] = Field(
         {}, description="values computed from the facts"
     )
     actions: dict[Name, Action] = {}
-    context: Annotated[Context, BeforeValidator(_as_context)] = Context(of="all", turns=8)
-    turn: Annotated[Minutes, BeforeValidator(_as_minutes)] = Minutes(fixed=1)
+    ballots: dict[Name, Ballot] = {}
+    tools: dict[Name, Tool] = {}
+    speaker_transitions: Transitions | None = None
+    selection: Selection = Selection()
+    executor: Executor = Executor()
+    context: Annotated[Context, BeforeValidator(as_context)] = Context(of="all", turns=8)
+    turn: Annotated[Minutes, BeforeValidator(as_minutes)] = Minutes(fixed=1)
     states: dict[Name, State] = Field(min_length=1)
     start: str
     ends: Annotated[dict[Name, Annotated[End, BeforeValidator(_as_end)]], BeforeValidator(_as_ends)] = Field(

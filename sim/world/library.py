@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from types import UnionType
-from typing import Any, TypeVar, Union, get_origin
-
-from pydantic import BaseModel, ValidationError
+from typing import Any
 
 from sim.errors import DefinitionError, Problem, did_you_mean
+from sim.world.cast import persona_names
 from sim.world.compiler import Compiler
 from sim.world.folders import find_world, list_personas, variants_of
-from sim.world.format import IDENTIFIER, Persona, WorldFile
+from sim.world.format import Persona, WorldFile
 from sim.world.kinds import label_of, show_number
+from sim.world.rules import Functions, digest_of, load_rules
 from sim.world.sheet import sheet_problems
 from sim.world.source import KeyPath, Source, merge, read_yaml
+from sim.world.validation import validate, validate_world
 from sim.world.world import World
 
-_Model = TypeVar("_Model", bound=BaseModel)
 
-
-def load(world: str | Path, *, variant: str | None = None) -> World:
+def load(world: str | Path, *, variant: str | None = None, code: bool = True) -> World:
     """Load a world by name, folder or file, with a variant of it if one is named, and check all of it.
+
+    A ``rules.py`` beside it is code of the world's author, which is loaded and so run; without ``code`` it is
+    refused.
 
     Raises:
         DefinitionError: with every problem found, each with file, line and key path.
@@ -49,17 +50,23 @@ def load(world: str | Path, *, variant: str | None = None) -> World:
             )
         source = merge(source, variants[variant], ("variants", variant))
     personas = _read_personas(source, path.parent)
-    return build(source, personas, variant)
+    rules = path.parent / "rules.py"
+    if not rules.is_file():
+        return build(source, personas, variant)
+    if not code:
+        raise DefinitionError(f"{rules}: this world brings code of its own, which --no-code refuses to load")
+    functions = load_rules(rules)
+    return build(source, personas, variant, functions, digest_of(rules))
 
 
-def check(world: str | Path) -> tuple[list[Problem], World | None]:
+def check(world: str | Path, *, code: bool = True) -> tuple[list[Problem], World | None]:
     """Check a world and each of its variants: all problems, and the world itself if it is sound."""
     path = find_world(world)
     problems: list[Problem] = []
     plain: World | None = None
     for variant in (None, *variants_of(path)):
         try:
-            found = load(path, variant=variant)
+            found = load(path, variant=variant, code=code)
             plain = found if variant is None else plain
             problems += [p for p in _dead_ends(found, path) if p not in problems]
         except DefinitionError as error:
@@ -116,16 +123,53 @@ def _read_personas(source: Source, folder: Path) -> dict[str, Source]:
     found: dict[str, Source] = {}
     known = {**list_personas(), **{p.stem: p for p in sorted((folder / "personas").glob("*.yaml"))}}
     for role, spec in (roles if isinstance(roles, dict) else {}).items():
-        name = spec.get("persona") if isinstance(spec, dict) else spec
-        if not isinstance(name, str) or name in found:
-            continue
-        if name not in known:
-            message = f"unknown persona '{name}'{did_you_mean(name, known)}"
-            source.problems.append(source.problem(("roles", role), "unknown-persona", message))
-            continue
-        found[name] = read_yaml(known[name])
-        source.problems += found[name].problems
+        for name in _personas_of(spec):
+            if name in found:
+                continue
+            if name not in known:
+                message = f"unknown persona '{name}'{did_you_mean(name, known)}"
+                source.problems.append(source.problem(("roles", role), "unknown-persona", message))
+                continue
+            found[name] = read_yaml(known[name])
+            source.problems += found[name].problems
     return found
+
+
+def _personas_of(role: Any) -> list[str]:
+    """The personas that a role names, before it is validated; of a list, as many as there are agents."""
+    if not isinstance(role, dict):
+        return [role] if isinstance(role, str) else []
+    several, count = role.get("personas"), role.get("count")
+    given = several[: count if type(count) is int else 1] if isinstance(several, list) else [role.get("persona")]
+    return [name for name in given if isinstance(name, str)]
+
+
+def digest_of_world(resolved: Mapping[str, Any], variant: str | None) -> str:
+    """The SHA-256 by which a log names what it was played with."""
+    text = json.dumps([variant, resolved], ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def in_language(resolved: Mapping[str, Any], language: str) -> dict[str, Any]:
+    """A world's values with the lines of one language alone, as a log keeps them: most of a world is its lines."""
+    world = dict(resolved["world"])
+    if isinstance(world.get("lines"), dict):
+        world["lines"] = _only(world["lines"], language)
+    return {**resolved, "world": world}
+
+
+def _only(value: Any, language: str) -> Any:
+    if isinstance(value, list):
+        return [_only(item, language) for item in value]
+    if not isinstance(value, dict):
+        return value
+    kept = {k: _only(v, language) for k, v in value.items() if k != "say"}
+    said = value.get("say")
+    if isinstance(said, dict):
+        kept["say"] = {k: v for k, v in said.items() if k in {language, "*"}}
+    elif said is not None:
+        kept["say"] = said
+    return kept
 
 
 def revive(resolved: Mapping[str, Any], variant: str | None = None) -> World:
@@ -138,46 +182,79 @@ def revive(resolved: Mapping[str, Any], variant: str | None = None) -> World:
         raise DefinitionError("the log holds no world")
     source = Source(json.loads(json.dumps(resolved["world"])), name="log")
     personas = {n: Source(json.loads(json.dumps(p)), name="log") for n, p in resolved["personas"].items()}
-    return build(source, personas, variant)
+    return build(source, personas, variant, None, resolved.get("rules"))
 
 
-def build(source: Source, personas: Mapping[str, Source], variant: str | None) -> World:
-    """Validate and compile a world that was read; raises ``DefinitionError`` with all problems."""
+def build(
+    source: Source,
+    personas: Mapping[str, Source],
+    variant: str | None,
+    rules: Functions | None = None,
+    rules_digest: str | None = None,
+) -> World:
+    """Validate and compile a world that was read; raises ``DefinitionError`` with all problems.
+
+    The functions that it names must be among ``rules``; with none given they are not looked for, as when a world
+    is made again from a log, which holds what they gave.
+    """
     resolved = {
         "world": json.loads(json.dumps(source.value)),
         "personas": {name: p.value for name, p in sorted(personas.items())},
     }
-    cast = {name: _validate(p, Persona) for name, p in personas.items()}
+    if rules_digest is not None:
+        resolved["rules"] = rules_digest
+    cast = {name: validate(p, Persona) for name, p in personas.items()}
     for p in personas.values():
         source.problems += [problem for problem in p.problems if problem not in source.problems]
-    spec, broken = _validate_world(source)
+    spec, broken = validate_world(source)
     if spec is None:
         raise DefinitionError.of(source.problems)
-    absent = {role.persona for role in spec.roles.values()} - set(cast)
+    played = {a: p for name, role in spec.roles.items() for a, p in persona_names(name, role).items()}
+    absent = set(played.values()) - set(cast)
     if absent and not source.problems:
         raise DefinitionError(f"the persona '{min(absent)}' is missing")
-    compiled = Compiler(spec, source, broken)
+    compiled = Compiler(spec, source, broken, cast)
+    if rules_digest is None or rules is not None:
+        _check_functions(spec, rules or {}, source)
     for name, persona in cast.items():
         if persona is not None:
             _check_persona(persona, name, personas[name], source)
     if source.problems:
         raise DefinitionError.of(source.problems)
-    text = json.dumps([variant, resolved], ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return World(
         spec=spec,
-        personas={role: cast[r.persona] for role, r in spec.roles.items()},  # type: ignore[misc]
+        cast=compiled.cast,
+        personas={agent: cast[persona] for agent, persona in played.items()},  # type: ignore[misc]
         facts=compiled.facts,
+        groups=compiled.groups,
         actions=compiled.actions,
+        tools=compiled.tools,
         states=compiled.states,
         lines=compiled.lines,
         never=compiled.never,
         at_end=compiled.at_end,
-        constants=compiled.constants,
+        constants={**compiled.constants, **compiled.several},
         row_labels=_row_labels(spec),
+        labels=compiled.labels,
+        next_speakers=compiled.next_speakers,
         resolved=resolved,
-        digest=hashlib.sha256(text.encode()).hexdigest(),
+        digest=digest_of_world(resolved, variant),
         variant=variant,
+        rules=rules or {},
     )
+
+
+def _check_functions(spec: WorldFile, rules: Functions, source: Source) -> None:
+    """Note functions that a world names and its rules do not have."""
+    named: list[tuple[KeyPath, str | None]] = [
+        *((("states", n, "rule"), s.rule) for n, s in spec.states.items()),
+        *((("tools", n, "rule"), t.rule) for n, t in spec.tools.items()),
+        *((("roles", n, "function"), r.function) for n, r in spec.roles.items()),
+    ]
+    for path, function in named:
+        if function is not None and function not in rules:
+            hint = did_you_mean(function, rules) if rules else "; it is not there"
+            source.problems.append(source.problem(path, "rules", f"no function '{function}' in rules.py{hint}"))
 
 
 def _check_persona(persona: Persona, name: str, of: Source, source: Source) -> None:
@@ -213,129 +290,3 @@ def _row_labels(spec: WorldFile) -> dict[str, dict[str, str]]:
                 shown = ", ".join(cell(c, v, language) for c, v in cells.items() if c != "label")
                 labels[table][f"{row}\0{language}"] = shown
     return labels
-
-
-def _stand_in(section: str, value: dict[str, Any]) -> dict[str, Any]:
-    """What takes the place of the only state or end when it is broken, so that the rest can be checked."""
-    roles = value.get("roles")
-    speakers = list(roles)[:1] if isinstance(roles, dict) else []
-    if section == "states":
-        return {"_": {"speakers": speakers}}
-    return {"_": "neutral"} if section == "ends" else {}
-
-
-def _validate_world(source: Source) -> tuple[WorldFile | None, dict[str, frozenset[str]]]:
-    """Validate; take away what is wrong and try again, so that the rest is checked as well."""
-    value = source.value
-    broken: dict[str, set[str]] = {}
-    for _ in range(200):
-        try:
-            return WorldFile.model_validate(value), {k: frozenset(v) for k, v in broken.items()}
-        except ValidationError as error:
-            places = _note(error, source, WorldFile)
-        for place in places:
-            section, *rest = place
-            inside = value.get(section) if isinstance(value, dict) else None
-            if rest and isinstance(inside, dict):
-                left = {k: v for k, v in inside.items() if k != rest[0]}
-                value = {**value, section: left or _stand_in(str(section), value)}
-                broken.setdefault(str(section), set()).add(str(rest[0]))
-            elif isinstance(value, dict) and section in value:
-                value = {k: v for k, v in value.items() if k != section}
-        if any(len(place) == 1 and place[0] in {"world", "roles", "states", "start", "ends"} for place in places):
-            return None, {}
-    return None, {}
-
-
-def _validate(source: Source, model: type[_Model]) -> _Model | None:
-    if source.problems:
-        return None
-    try:
-        return model.model_validate(source.value)
-    except ValidationError as error:
-        _note(error, source, model)
-        return None
-
-
-_WORDS = {
-    "string_type": "must be text",
-    "int_type": "must be a whole number",
-    "float_type": "must be a number",
-    "bool_type": "must be true or false",
-    "dict_type": "must be a mapping of keys to values",
-    "list_type": "must be a list",
-    "model_type": "must be a mapping of keys to values",
-    "model_attributes_type": "must be a mapping of keys to values",
-    "too_short": "must not be empty",
-    "too_long": "is too long",
-    "string_too_long": "is too long",
-    "tuple_type": "must be a list",
-    "int_from_float": "must be a whole number",
-    "finite_number": "must be a number",
-}
-_BOUNDS = {
-    "greater_than": "must be more than {gt}",
-    "greater_than_equal": "must be at least {ge}",
-    "less_than": "must be less than {lt}",
-    "less_than_equal": "must be at most {le}",
-}
-
-
-def _note(error: ValidationError, source: Source, model: type[BaseModel]) -> list[KeyPath]:
-    places: list[KeyPath] = []
-    for item in error.errors(include_url=False, include_context=True):
-        path = tuple(p.removesuffix("_") if p in {"list_", "from_", "is_"} else p for p in item["loc"])
-        path = tuple(p for p in path if p != "[key]")
-        places.append(path or ("",))
-        kind = item["type"]
-        message = _WORDS.get(kind, item["msg"].removeprefix("Value error, "))
-        if kind in _BOUNDS:
-            message = _BOUNDS[kind].format(**item.get("ctx", {}))
-        if kind == "too_long" and isinstance(item["input"], str):
-            message = f"is too long: at most {item['ctx']['max_length']} characters"
-        if kind == "extra_forbidden":
-            message = f"unknown key '{path[-1]}'{did_you_mean(str(path[-1]), _keys(model, path[:-1]))}"
-        elif kind == "string_type" and item["input"] is None and " " in str(path[-1]):
-            message = (
-                f"'{path[-1]}' stands alone: inside {{ }} a comma ends a text, so put the whole text in quotes"
-            )
-        elif kind == "missing":
-            message, path = f"lacks the key '{path[-1]}'", path[:-1]
-        elif kind == "string_pattern_mismatch":
-            is_name = item.get("ctx", {}).get("pattern") == IDENTIFIER
-            rule = (
-                "name: letters, digits and _, not starting with a digit" if is_name else "time of day such as 08:00"
-            )
-            message = f"'{item['input']}' is no {rule}"
-        elif kind == "literal_error":
-            given, expected = item["input"], str(item.get("ctx", {}).get("expected", ""))
-            choices = [c.strip(" '") for c in expected.replace(" or ", ",").split(",")]
-            message = f"'{given}' is not one of the choices{did_you_mean(str(given), choices)}"
-        problem = source.problem(path, kind.replace("_", "-"), message)
-        if problem not in source.problems:
-            source.problems.append(problem)
-    return places
-
-
-def _keys(model: type[BaseModel], path: KeyPath) -> Iterable[str]:
-    """The keys that a model has at a path, for suggestions."""
-    current: Any = model
-    for step in path:
-        if isinstance(current, type) and issubclass(current, BaseModel):
-            field = next((f for n, f in current.model_fields.items() if step in (n, f.alias)), None)
-            current = _bare(field.annotation) if field is not None else None
-        else:
-            arguments = getattr(current, "__args__", ())
-            current = _bare(arguments[-1]) if arguments else None
-    if not (isinstance(current, type) and issubclass(current, BaseModel)):
-        return []
-    return [f.alias or n for n, f in current.model_fields.items()]
-
-
-def _bare(annotation: Any) -> Any:
-    """A type without ``Annotated`` and ``None`` around it."""
-    while getattr(annotation, "__metadata__", None) is not None:
-        annotation = annotation.__args__[0]
-    if isinstance(annotation, UnionType) or get_origin(annotation) is Union:
-        return _bare(next(a for a in annotation.__args__ if a is not type(None)))
-    return annotation

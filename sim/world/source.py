@@ -19,6 +19,7 @@ from sim.world.kinds import CONTROL
 
 MAX_BYTES = 400_000
 MAX_DEPTH = 40
+_TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 
 Key = str | int
 KeyPath = tuple[Key, ...]
@@ -107,15 +108,17 @@ def _parse(text: str, source: Source) -> Source:
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > MAX_DEPTH:
                 mark = event.start_mark or _TOP
-                message = f"nested deeper than {MAX_DEPTH} levels"
-                source.problems.append(Problem(name, mark.line + 1, mark.column + 1, "too-deep", message))
+                source.problems.append(Problem(name, mark.line + 1, mark.column + 1, "too-deep", _TOO_DEEP))
                 return source
         node = loader.get_single_node()
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         what = getattr(error, "problem", None) or str(error).splitlines()[0]
-        source.problems.append(Problem(name, line, column, "yaml", f"not valid YAML: {what}"))
+        if "nesting depth" in what:  # the C scanner looks ahead, and has a limit of its own
+            source.problems.append(Problem(name, line, column, "too-deep", _TOO_DEEP))
+        else:
+            source.problems.append(Problem(name, line, column, "yaml", f"not valid YAML: {what}"))
         return source
     finally:
         if loader is not None:

@@ -6,6 +6,7 @@ could grow a text without end are left out, on top of the sandbox.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Mapping
 
@@ -72,6 +73,11 @@ def names_in(text: str) -> set[str]:
     return jinja2.meta.find_undeclared_variables(_parse(text))
 
 
+@functools.lru_cache(maxsize=4096)
+def _names(text: str) -> frozenset[str]:
+    return frozenset(names_in(text))
+
+
 def attributes_in(text: str, name: str) -> set[str]:
     """The attributes of a name that a template uses: ``amount`` for ``act`` in ``{{ act.amount }}``."""
     found = _parse(text).find_all(nodes.Getattr)
@@ -86,7 +92,11 @@ def render(text: str, values: Mapping[str, object]) -> str:
     """
     if "{" not in text:
         return text
+    given = {}
+    for name in _names(text):
+        with contextlib.suppress(KeyError):
+            given[name] = values[name]
     try:
-        return _template(text).render(values)[:MAX_RENDERED]
+        return _template(text).render(given)[:MAX_RENDERED]
     except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError) as error:
         raise TemplateError(f"cannot fill in '{text[:80]}': {error}") from None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from sim.world.expressions import Compiled, Row
-from sim.world.format import Context, Minutes, Move, Persona, WorldFile
+from sim.world.circles import Circle
+from sim.world.expressions import Compiled
+from sim.world.format import Move, Persona, WorldFile
 from sim.world.kinds import Kind, Value, label_of
+from sim.world.phases import Context, Minutes, Summary
 
 OUT_OF_LIMITS = "out_of_limits"
 BROKEN = "invariant_broken"
@@ -16,14 +18,37 @@ BROKEN = "invariant_broken"
 
 @dataclass(frozen=True)
 class FactDef:
-    """A fact or a derived value: its kind, where it starts, and who knows it."""
+    """A fact or a derived value: its kind, where it starts, and who knows it.
+
+    With ``of``, each of these agents has its own, kept as ``NAME.AGENT``; ``deal`` are the values that the seed
+    deals over them.
+    """
 
     name: str
     kind: Kind
     start: Value
-    known_to: frozenset[str]
+    known_to: Circle
     label: Mapping[str, str]
     compute: Compiled | None = None
+    of: tuple[str, ...] | None = None
+    deal: tuple[Value, ...] = ()
+    is_shown: bool = True
+
+    def key(self, agent: str) -> str:
+        """Where an agent's own value is kept."""
+        return f"{self.name}.{agent}"
+
+
+@dataclass(frozen=True)
+class GroupDef:
+    """A group whose members change: those of ``of`` for whom ``where`` holds."""
+
+    name: str
+    where: Compiled
+    of: tuple[str, ...]
+    known_to: Circle
+    label: Mapping[str, str]
+    is_shown: bool
 
 
 @dataclass(frozen=True)
@@ -35,21 +60,72 @@ class NeedDef:
 
 
 @dataclass(frozen=True)
-class ActionDef:
-    """A structured act, compiled."""
+class EffectDef:
+    """A new value of a fact; of the agent that ``index`` names, or of each agent."""
+
+    fact: str
+    value: Compiled
+    index: Compiled | None = None
+    is_for_each: bool = False
+
+
+Effects = tuple[EffectDef, ...]
+
+
+@dataclass(frozen=True)
+class FieldDef:
+    """A field of an act or of a tool; ``one_of`` gives its options as they stand, where they change."""
 
     name: str
-    by: frozenset[str]
+    kind: Kind
+    label: Mapping[str, str]
+    table: str | None = None
+    one_of: Compiled | None = None
+
+
+@dataclass(frozen=True)
+class ActionDef:
+    """A structured act, compiled; ``ballot`` where it is a vote."""
+
+    name: str
+    by: Circle
     label: Mapping[str, str]
     about: Mapping[str, str]
     when: Compiled
     due: Compiled
-    fields: Mapping[str, Kind]
-    field_labels: Mapping[str, Mapping[str, str]]
-    tables: Mapping[str, str]
-    needs: tuple[NeedDef, ...]
-    sets: Mapping[str, Compiled]
-    fallback: Mapping[str, Compiled] | None
+    fields: Mapping[str, FieldDef]
+    needs: tuple[NeedDef, ...] = ()
+    sets: Effects = ()
+    fallback: Mapping[str, Compiled] | None = None
+    ballot: BallotDef | None = None
+
+
+@dataclass(frozen=True)
+class BallotDef:
+    """How votes are counted, and what follows."""
+
+    name: str
+    voters: Circle
+    on: Compiled
+    is_secret: bool
+    is_absolute: bool
+    quorum: float
+    tie: tuple[str, ...]
+    abstain: bool
+    sets: Effects
+
+
+@dataclass(frozen=True)
+class ToolDef:
+    """A look-up: an expression, or a function of the world's rules."""
+
+    name: str
+    by: Circle
+    about: Mapping[str, str]
+    when: Compiled
+    fields: Mapping[str, FieldDef]
+    gives: Compiled | None
+    rule: str | None
 
 
 @dataclass(frozen=True)
@@ -59,15 +135,18 @@ class TransitionDef:
     to: str
     when: Compiled
     after_turns: int | None
+    after_rounds: int | None
     after_minutes: float | None
-    sets: Mapping[str, Compiled]
+    sets: Effects
 
     @property
     def guard(self) -> str:
         """The whole condition as text, for pictures and logs; empty where it always holds."""
         parts = [] if self.when.text == "true" else [self.when.text]
         if self.after_turns:
-            parts.append(f"after {self.after_turns} turns")
+            parts.append(f"after {self.after_turns} turn{'s' if self.after_turns > 1 else ''}")
+        if self.after_rounds:
+            parts.append(f"after {self.after_rounds} round{'s' if self.after_rounds > 1 else ''}")
         if self.after_minutes:
             parts.append(f"after {self.after_minutes:g} min")
         return " and ".join(parts)
@@ -80,8 +159,16 @@ class Pick:
     options: tuple[tuple[Value, float], ...]
 
 
-Policy = Compiled | Pick | Value
-"""How the scripted model comes to a field of an act: an expression, a pick, or a fixed value."""
+@dataclass(frozen=True)
+class PickFrom:
+    """A list to choose from by the seed, as it stands; ``weight`` is an expression over ``it``."""
+
+    options: Compiled
+    weight: Compiled | None
+
+
+Policy = Compiled | Pick | PickFrom | Value
+"""How the scripted model comes to a value: an expression, a pick, or a fixed value."""
 
 
 @dataclass(frozen=True)
@@ -90,28 +177,46 @@ class MoveDef:
 
     when: Compiled
     move: Move
+    let: Mapping[str, Policy]
     acts: Mapping[str, Mapping[str, Policy]]
 
 
 @dataclass(frozen=True)
 class StateDef:
-    """A phase of the world, compiled."""
+    """A phase of the world, compiled.
+
+    ``heard_by`` are those who hear it beside the speaker; with ``is_team`` the speaker's own role as well.
+    ``repeat`` are those who may speak twice running.
+    """
 
     name: str
     label: Mapping[str, str]
-    speakers: tuple[str, ...]
+    speakers: Circle
     order: str
-    tell: Mapping[str, Mapping[str, str]]
+    named: Compiled | None
+    rule: str | None
+    repeat: Circle
+    is_silent: bool
+    is_verbatim: bool
+    narrate: Mapping[str, str]
+    tell: tuple[tuple[Circle, Mapping[str, str]], ...]
     actions: tuple[str, ...]
-    heard_by: frozenset[str] | None
+    heard_by: Circle
+    is_team: bool
     context: Context
+    forget: bool
+    summary: Summary | None
+    carried_to: Circle | None
     turn: Minutes
     go: tuple[TransitionDef, ...]
 
-    def audience(self, speaker: str) -> tuple[str, ...]:
-        """The roles that hear a turn of ``speaker`` in this state, in alphabetical order."""
-        heard = {speaker} if self.heard_by is None else self.heard_by | {speaker}
-        return tuple(sorted(heard))
+    @property
+    def is_at_once(self) -> bool:
+        """Whether all speak at once, none hearing the others."""
+        return self.order == "simultaneous"
+
+
+Rule = Callable[..., Any]
 
 
 @dataclass(frozen=True, repr=False)
@@ -120,22 +225,29 @@ class World:
 
     ``resolved`` holds everything it was made of as plain values (the world with its variant applied, its lines
     and its personas); :func:`sim.world.library.revive` makes the world again from that alone, and ``digest`` is
-    the SHA-256 of it.
+    the SHA-256 of it. ``next_speakers`` has, for each agent, who may speak after it, where the world says so;
+    ``rules`` are the functions of its ``rules.py``, empty where it is not there or not allowed.
     """
 
     spec: WorldFile
+    cast: Mapping[str, str]
     personas: Mapping[str, Persona]
     facts: Mapping[str, FactDef]
+    groups: Mapping[str, GroupDef]
     actions: Mapping[str, ActionDef]
+    tools: Mapping[str, ToolDef]
     states: Mapping[str, StateDef]
-    lines: Mapping[str, Mapping[str, tuple[MoveDef, ...]]]
+    lines: Mapping[str, tuple[tuple[str, Circle, tuple[MoveDef, ...]], ...]]
     never: Mapping[str, Compiled]
     at_end: Mapping[str, Mapping[str, Compiled]]
-    constants: Mapping[str, Mapping[str, Row]]
+    constants: Mapping[str, Any]
     row_labels: Mapping[str, Mapping[str, str]]
+    labels: Mapping[str, Mapping[str, str]]
+    next_speakers: Mapping[str, frozenset[str]] | None
     resolved: Mapping[str, Any]
     digest: str
     variant: str | None = None
+    rules: Mapping[str, Rule] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"<World {self.name}{f' ({self.variant})' if self.variant else ''} {self.digest[:12]}>"
@@ -146,17 +258,45 @@ class World:
         return self.spec.world
 
     @property
-    def roles(self) -> tuple[str, ...]:
-        """The roles, in the order of the file."""
-        return tuple(self.spec.roles)
+    def agents(self) -> tuple[str, ...]:
+        """The ids of the agents, in the order of the file; ``cast`` has the role of each."""
+        return tuple(self.cast)
 
-    def role_name(self, role: str, language: str) -> str:
-        """What a role's agent is called: its persona's name."""
-        return label_of(self.personas[role].name, language) or role
+    def agent_name(self, agent: str, language: str) -> str:
+        """What an agent is called: its persona's name."""
+        return label_of(self.personas[agent].name, language) or agent
 
-    def known(self, role: str) -> tuple[FactDef, ...]:
-        """The facts and derived values that a role knows, in the order of the file."""
-        return tuple(f for f in self.facts.values() if role in f.known_to)
+    def word(self, word: str, language: str) -> str:
+        """What people read for an agent, a choice or a row of a table; other words as they are."""
+        return label_of(self.labels.get(word, {}), language) or word
+
+    def start(self, seed_order: Callable[[str, int], list[int]]) -> dict[str, Value]:
+        """The facts at the start; ``seed_order(fact, n)`` shuffles what is dealt."""
+        values: dict[str, Value] = {}
+        for fact in self.facts.values():
+            if fact.compute is not None:
+                continue
+            if fact.of is None:
+                values[fact.name] = fact.start
+            elif fact.deal:
+                order = seed_order(fact.name, len(fact.of))
+                values |= {fact.key(a): fact.deal[i] for a, i in zip(fact.of, order, strict=True)}
+            else:
+                values |= {fact.key(a): fact.start for a in fact.of}
+        return values
+
+    def fact_at(self, key: str) -> FactDef | None:
+        """The fact that is kept under a key, ``NAME`` or ``NAME.AGENT``; None where there is none."""
+        name, dot, agent = key.partition(".")
+        fact = self.facts.get(name)
+        if fact is None or fact.compute is not None or (fact.of is None) != (not dot):
+            return None
+        return fact if fact.of is None or agent in fact.of else None
+
+    def fact_keys(self) -> tuple[str, ...]:
+        """The keys of all facts that can be set."""
+        plain = [f for f in self.facts.values() if f.compute is None]
+        return tuple(k for f in plain for k in ([f.name] if f.of is None else map(f.key, f.of)))
 
     def show_option(self, kind: Kind, option: str, table: str | None, language: str) -> str:
         """An option with the columns of its table: ``ibuprofen (28.5)``."""

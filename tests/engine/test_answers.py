@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 
 from sim.engine.answers import fall_back, read
-from sim.engine.machine import Act, Situation, begin
+from sim.engine.machine import begin
+from sim.engine.situation import Act, Situation
 from sim.world.world import World
 
 

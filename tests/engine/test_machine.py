@@ -6,8 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from sim.engine.machine import Act, Refused, begin, next_speaker, open_actions, settle
-from sim.engine.streams import Streams
+from sim.engine.machine import Refused, begin, settle
+from sim.engine.selection import next_speaker
+from sim.engine.situation import Act, open_actions
 from sim.world.world import World
 
 
@@ -32,8 +33,8 @@ def test_the_first_true_transition_fires(world: World) -> None:
     paying = replace(start, facts={**start.facts, "fee": Decimal(15)})
     step = settle(world, paying, "patient", (Act("pay_fee", {"amount": Decimal(15)}),), 1.0, "en")
     assert (step.situation.state, step.situation.state_turns, step.situation.visit) == ("consulting", 0, 1)
-    assert step.transition is not None
-    assert step.transition.guard == "registered"
+    assert [hop.transition.guard for hop in step.hops] == ["registered"]
+    assert step.hops[0].situation == step.situation
 
 
 def test_a_state_is_left_after_its_turns(world: World) -> None:
@@ -68,13 +69,20 @@ def test_open_actions_are_those_of_the_role_in_the_state(world: World) -> None:
     """Due ones are marked."""
     start = begin(world, 1)
     late = replace(start, state_turns=3)
-    assert [(a.name, due) for a, due in open_actions(world, start, "registrar")] == [("register", False)]
-    assert [(a.name, due) for a, due in open_actions(world, late, "registrar")] == [("register", True)]
+    assert [(o.name, o.is_due) for o in open_actions(world, start, "registrar")] == [("register", False)]
+    assert [(o.name, o.is_due) for o in open_actions(world, late, "registrar")] == [("register", True)]
     assert open_actions(world, start, "patient") == []
 
 
 def test_speakers_alternate_from_the_first(world: World) -> None:
     """The order of the state decides, whoever spoke before it."""
-    start = begin(world, 1)
-    order = [next_speaker(world, replace(start, state_turns=n), Streams(1, 1)) for n in range(4)]
+    now = begin(world, 1)
+    order = []
+    for _ in range(4):
+        speaker = next_speaker(world, now)
+        assert speaker is not None
+        order.append(speaker)
+        now = settle(world, now, speaker, (), 1.0, "en").situation
     assert order == ["patient", "registrar", "patient", "registrar"]
+    start = begin(world, 1)
+    assert next_speaker(world, replace(start, speaker="patient", turn=5)) == "patient"

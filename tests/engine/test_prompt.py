@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sim.engine.machine import begin
 from sim.engine.prompt import Utterance, build, remembered
 from sim.engine.tokens import count
-from sim.world.format import Context
+from sim.world.phases import Context
 from sim.world.world import World
 
 ROLES = ("patient", "registrar", "doctor", "cashier", "pharmacist")
@@ -39,19 +39,22 @@ def test_a_message_outside_the_audience_never_enters_a_prompt(
 def test_what_is_remembered_is_the_end_of_what_was_heard_within_its_bounds(
     world: World, history: list[Utterance], turns: int, tokens: int
 ) -> None:
-    """Cut from the front, never from the middle."""
+    """Cut from the front, never from the middle, and by no more than the bounds ask for."""
     situation = replace(begin(world, 1), visit=3)
-    kept = remembered(history, "patient", Context(of="all", turns=turns, tokens=tokens), situation)
+    kept = remembered(history, ("patient",), Context(of="all", turns=turns, tokens=tokens), situation)
     heard = [u for u in history if "patient" in u.heard_by]
     assert kept == heard[len(heard) - len(kept) :]
-    assert (len(kept) <= turns, sum(count(u.text) for u in kept) <= tokens) == (True, True)
+    taken = sum(count(u.text) for u in kept)
+    assert (len(kept) <= turns, taken <= tokens) == (True, True)
+    if len(kept) < min(turns, len(heard)):
+        assert taken + count(heard[-len(kept) - 1].text) > tokens
 
 
 def test_a_state_policy_forgets_the_states_before(world: World) -> None:
     """Only what was said in this visit of the state is given."""
     history = [Utterance(i, i // 2, "patient", f"line {i}", ROLES) for i in range(6)]
     situation = replace(begin(world, 1), visit=2)
-    kept = remembered(history, "doctor", Context(of="state"), situation)
+    kept = remembered(history, ("doctor",), Context(of="state"), situation)
     assert [u.text for u in kept] == ["line 4", "line 5"]
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.engine.streams import Streams
-from sim.world.format import Minutes
+from sim.world.phases import Minutes
 
 PINNED = [0.724005622, 0.996102228, 0.866821268]
 

@@ -16,7 +16,7 @@ def play(world: World, seed: int, language: str) -> Ledger:
     """The records of a scripted visit."""
     records = Ledger()
     Run(
-        world, settings_for(world, seed=seed, language=language), dict.fromkeys(world.roles, Scripted()), records
+        world, settings_for(world, seed=seed, language=language), dict.fromkeys(world.agents, Scripted()), records
     ).play()
     return records
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import sim
+from sim.errors import RunLogError
 from sim.models.model import Model, Reply, Request
 from sim.models.scripted import Scripted
+from sim.read.verify import verify
 from sim.record.log import LogWriter, RunLog
 from sim.record.records import Usage
 from sim.stage.run import Run, settings_for
@@ -102,7 +104,7 @@ def play(
     """Run a world in a plain loop, with one model for all roles, and open its log."""
     settings = settings_for(world, seed=seed, language=language, facts=facts)
     with LogWriter(path) as log:
-        Run(world, settings, dict.fromkeys(world.roles, model or Scripted()), log).play()
+        Run(world, settings, dict.fromkeys(world.agents, model or Scripted()), log).play()
     return RunLog.open(path)
 
 
@@ -132,3 +134,16 @@ def forge_file(records: Iterable[Json], path: Path) -> None:
 def first(records: list[Json], kind: str, **having: object) -> int:
     """The number of the first record of a kind with these fields."""
     return next(i for i, r in enumerate(records) if r["type"] == kind and having.items() <= r.items())
+
+
+def found(path: Path) -> tuple[bool, int | None]:
+    """Whether a log verifies, and the record that is named, be it on opening or on verifying.
+
+    A first line that cannot be read leaves no log whose records could be named; that counts as record 0.
+    """
+    try:
+        verdict = verify(RunLog.open(path))
+    except RunLogError as error:
+        is_header = str(error).startswith((f"{path} is not a run log", f"{path} has format"))
+        return False, 0 if is_header else error.record
+    return verdict.ok, verdict.record

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 
 import sim
 from sim.engine import prompt
-from sim.engine.machine import Situation
 from sim.engine.prompt import Utterance
+from sim.engine.situation import Situation
 from sim.errors import RunLogError
 from sim.models.model import Model
 from sim.models.recorded import Recorded
@@ -40,7 +41,7 @@ def _live(
     path.unlink(missing_ok=True)
     seen: Live = []
     with LogWriter(path) as log:
-        run = Run(world, settings_for(world, seed=seed, language=language), dict.fromkeys(world.roles, model), log)
+        run = Run(world, settings_for(world, seed=seed, language=language), dict.fromkeys(world.agents, model), log)
         episode = run.begin(opening)
         episode.start()
         while (role := episode.next_speaker()) is not None:
@@ -50,18 +51,24 @@ def _live(
     return seen, episode.situation
 
 
-def _assert_folds(seen: Live, log: RunLog) -> None:
+def _from_the_log(situation: Situation) -> Situation:
+    """A situation without what is known by the world's compiled expressions alone: who waits to speak."""
+    return replace(situation, waiting=(), rounds=0)
+
+
+def _assert_folds(seen: Live, log: RunLog, world: World) -> None:
     for number, (situation, said, role, digest) in enumerate(seen, 1):
-        folded, heard = before_turn(log, number)
-        assert situation == folded, f"turn {number}"
-        assert said == heard, f"turn {number}"
+        moment, plain = before_turn(log, number, world), before_turn(log, number)
+        assert situation == moment.situation, f"turn {number}"
+        assert _from_the_log(situation) == _from_the_log(plain.situation), f"turn {number}"
+        assert said == moment.said == plain.said, f"turn {number}"
+        assert (number, role) == (moment.record.turn, moment.record.speaker) == (plain.record.turn, role)
         asked = next(c for c in log.records if isinstance(c, Call) and c.turn == number and c.attempt == 0)
         assert (role, digest) == (asked.role, asked.prompt), f"turn {number}"
 
 
-def _last(log: RunLog) -> Situation | None:
-    world = log.header.resolved["world"]
-    return functools.reduce(lambda now, record: step(now, record, world), log.records, None)
+def _last(log: RunLog, world: World) -> Situation | None:
+    return functools.reduce(lambda now, record: step(now, record, log.header, world), log.records, None)
 
 
 @settings(max_examples=8, deadline=None)
@@ -77,8 +84,8 @@ def test_the_fold_gives_every_situation_as_it_was_live(
     path = tmp_path_factory.getbasetemp() / "fold.jsonl"
     seen, end = _live(_world(variant), path, Scripted(), seed=seed, language=language)
     log = RunLog.open(path)
-    _assert_folds(seen, log)
-    assert end == _last(log)
+    _assert_folds(seen, log, _world(variant))
+    assert end == _last(log, _world(variant))
     assert len(seen) == sum(r.type == "turn" for r in log.records)
 
 
@@ -109,8 +116,8 @@ def test_the_fold_passes_over_what_was_sent_back(make: type, world: World, tmp_p
     seen, end = _live(world, path, make(), seed=2, language="zh")
     log = RunLog.open(path)
     assert "refusal" in {r.type for r in log.records}
-    _assert_folds(seen, log)
-    assert end == _last(log)
+    _assert_folds(seen, log, world)
+    assert end == _last(log, world)
 
 
 @pytest.mark.parametrize("opening", ["", "门开了。"])
@@ -119,8 +126,8 @@ def test_the_fold_begins_with_the_opening_of_the_run(opening: str, world: World,
     path = tmp_path / "run.jsonl"
     seen, _ = _live(world, path, Scripted(), seed=1, language="zh", opening=opening)
     log = RunLog.open(path)
-    _assert_folds(seen, log)
-    assert ([opening] if opening else []) == [u.text for u in before_turn(log, 1)[1]]
+    _assert_folds(seen, log, world)
+    assert ([opening] if opening else []) == [u.text for u in before_turn(log, 1).said]
 
 
 def test_a_folded_prompt_is_the_recorded_one(world: World, tmp_path: Path) -> None:
@@ -130,18 +137,19 @@ def test_a_folded_prompt_is_the_recorded_one(world: World, tmp_path: Path) -> No
     log = RunLog.open(path)
     again = revive(log.header.resolved, log.header.variant)
     for number, (_, _, role, digest) in enumerate(seen, 1):
-        situation, said = before_turn(log, number)
-        assert digest == prompt.build(again, situation, said, role, "en").digest
+        moment = before_turn(log, number, again)
+        assert digest == prompt.build(again, moment.situation, moment.said, role, "en").digest
 
 
 def test_a_number_keeps_all_its_digits_through_the_log(tmp_path: Path) -> None:
     """A third has more digits than a float; the fold gives the fact that the engine had."""
     path = tmp_path / "run.jsonl"
     model = Says(lambda _: '{"say": "In three.", "divide": {"parts": 3}}')
-    seen, end = _live(notary(tmp_path / "w"), path, model, seed=0, language="en")
+    office = notary(tmp_path / "w")
+    seen, end = _live(office, path, model, seed=0, language="en")
     log = RunLog.open(path)
-    _assert_folds(seen, log)
-    assert end == _last(log)
+    _assert_folds(seen, log, office)
+    assert end == _last(log, office)
 
 
 def test_a_log_that_was_cut_folds_up_to_its_end(log_path: Path, tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_the_labels_are_those_of_the_language(language: str, world: World) -> No
     graph = machine(world, language)
     for name, state in world.states.items():
         assert label_of(state.label, language) == graph.nodes[name]["title"]
-        assert ", ".join(world.role_name(r, language) for r in state.speakers) == graph.nodes[name]["detail"]
+        assert ", ".join(world.agent_name(a, language) for a in state.speakers.order) == graph.nodes[name]["detail"]
 
 
 def test_mermaid_has_every_state_and_arrow(drawn: World) -> None:

@@ -12,7 +12,16 @@ import sim
 from sim.errors import DefinitionError
 from sim.read.transcript import Entry, Transcript
 from sim.record.log import RunLog
-from sim.record.records import EpisodeEnded, EpisodeStarted, Header, Transition, Turn, WarningNote
+from sim.record.records import (
+    FORMAT,
+    EpisodeEnded,
+    EpisodeStarted,
+    Header,
+    LookUp,
+    Transition,
+    Turn,
+    WarningNote,
+)
 from sim.world.world import World
 from tests.read.forging import Says, notary, play, rubbish
 
@@ -53,12 +62,26 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[RunLog]:
 
 
 def test_everything_is_shown_where_no_role_is_named(runs: list[RunLog]) -> None:
-    """The whole transcript has every turn, in order, with its words, its speaker and its acts."""
+    """The whole transcript has every turn, in order, with its words, its speaker, its look-ups and its acts."""
+    looked_up = 0
     for log in runs:
         turns = [r for r in log.records if isinstance(r, Turn)]
+        found: dict[int, list[str]] = {t.turn: [] for t in turns}
+        for record in log.records:
+            if isinstance(record, LookUp):
+                found[record.turn].append(f"{record.tool}: {record.result}")
         shown = [e for e in _entries(log) if e.kind == "turn"]
-        wanted = [(t.turn, t.text, t.speaker, t.time, [a.action for a in t.acts]) for t in turns]
-        assert wanted == [(e.turn, e.text, e.speaker, e.minutes, [a.split()[0] for a in e.acts]) for e in shown]
+        assert [(t.turn, t.text, t.speaker, t.time) for t in turns] == [
+            (e.turn, e.text, e.speaker, e.minutes) for e in shown
+        ]
+        for turn, entry in zip(turns, shown, strict=True):
+            first = len(found[turn.turn])
+            assert (found[turn.turn], [a.action for a in turn.acts]) == (
+                list(entry.acts[:first]),
+                [a.split()[0] for a in entry.acts[first:]],
+            )
+            looked_up += first
+    assert looked_up > 0
 
 
 def test_a_role_is_shown_the_turns_that_it_heard_and_no_others(runs: list[RunLog]) -> None:
@@ -79,6 +102,8 @@ def test_a_role_is_shown_its_own_acts_and_no_others(runs: list[RunLog]) -> None:
     for log in runs:
         for role in log.header.models:
             acts = {r.turn: [a.action for a in r.acts] for r in log.records if isinstance(r, Turn)}
+            for record in (r for r in log.records if isinstance(r, LookUp)):
+                acts[record.turn].insert(0, f"{record.tool}:")
             for entry in _entries(log, role):
                 wanted = acts[entry.turn] if entry.speaker == role else []
                 assert wanted == [a.split()[0] for a in entry.acts]
@@ -184,7 +209,7 @@ def test_a_persona_may_be_any_name(world: World) -> None:
     header = Header(
         seq=0,
         type="header",
-        format=1,
+        format=FORMAT,
         world="w",
         digest="",
         variant=None,
@@ -195,4 +220,4 @@ def test_a_persona_may_be_any_name(world: World) -> None:
         facts={},
         resolved=resolved,
     )
-    assert [world.role_name(r, "en") for r in world.roles] == [Transcript(header).name(r) for r in world.roles]
+    assert [world.agent_name(r, "en") for r in world.agents] == [Transcript(header).name(r) for r in world.agents]

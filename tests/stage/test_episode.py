@@ -87,7 +87,7 @@ def visit(world: World, answers: list[str], seed: int = 1, language: str = "en")
     Run(
         world,
         settings_for(world, seed=seed, language=language),
-        dict.fromkeys(world.roles, Talker(answers)),
+        dict.fromkeys(world.agents, Talker(answers)),
         records,
     ).play()
     return list(records)
@@ -108,7 +108,7 @@ def check_rules(world: World, records: list[dict[str, Any]]) -> None:
             assert not facts["dispensed"] or (facts["receipt"] and facts["bill_paid"] == bill > 0)
             assert facts["fee_paid"] in (0, facts["fee"])
             assert facts["bill_paid"] in (0, bill)
-            assert record["type"] == "transition" or set(record["heard_by"]) <= set(world.roles)
+            assert record["type"] == "transition" or set(record["heard_by"]) <= set(world.agents)
     end = next(r for r in records if r["type"] == "episode_ended")
     assert end["outcome"] in {"discharged", "gave_up"}
     assert end["breach"] is None
@@ -179,7 +179,7 @@ class Muddled(Talker):
 def muddle(world: World, seed: int) -> str:
     """The outcome of a visit of well-meaning agents, after the rules were checked."""
     records = Ledger()
-    models = dict.fromkeys(world.roles, Muddled(seed))
+    models = dict.fromkeys(world.agents, Muddled(seed))
     Run(world, settings_for(world, seed=seed, language="en"), models, records).play()
     check_rules(world, list(records))
     return str(next(r for r in records if r["type"] == "episode_ended")["outcome"])

@@ -16,7 +16,7 @@ from sim.models.scripted import Scripted
 from sim.read.verify import verify
 from sim.record.log import LogWriter, RunLog
 from sim.record.records import Call, Turn
-from sim.stage.group_chat import Endpoint
+from sim.stage.adapter.endpoint import Endpoint
 from sim.stage.run import Run, settings_for
 from sim.world.world import World
 
@@ -43,7 +43,7 @@ def test_autogen_changes_nothing_that_the_plain_loop_does(world: World, tmp_path
         ran = sim.run(world, seed=seed, language="zh", out=tmp_path / f"{seed}.jsonl")
         with LogWriter(None) as log:
             Run(
-                world, settings_for(world, seed=seed, language="zh"), dict.fromkeys(world.roles, Scripted()), log
+                world, settings_for(world, seed=seed, language="zh"), dict.fromkeys(world.agents, Scripted()), log
             ).play()
         assert log.trace == ran.trace
 
@@ -135,7 +135,7 @@ def test_a_live_visit_over_http_is_counted_as_the_server_counts(
         (200, 20, False),
     }
     assert sum("response_format" in body for _, body in server.requests) == (
-        sum(c.usage.prompt == 200 for c in calls) if with_schema else 1
+        sum(c.usage.prompt == 200 for c in calls) if with_schema else 2  # with look-ups, then without
     )
     assert {c.cost for c in calls} == {None}
     assert verify(log).ok

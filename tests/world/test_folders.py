@@ -10,6 +10,9 @@ from sim.errors import DefinitionError
 from sim.world.folders import find_world, list_personas, list_worlds, variants_of
 from sim.world.library import load
 
+BUNDLED = sorted(p.parent.name for p in (Path(__file__).parents[2] / "worlds").glob("*/world.yaml"))
+KNOWN = ", ".join(BUNDLED)
+
 WORLD = """\
 world: shop
 roles: {buyer: chengzi, seller: cashier}
@@ -43,36 +46,37 @@ def test_a_world_is_found_by_name_by_folder_and_by_file() -> None:
 
 def test_the_bundled_world_is_found_from_an_empty_folder() -> None:
     """With its persona files, and nothing copied first."""
-    assert list(list_worlds()) == ["hospital_visit"]
+    assert list(list_worlds()) == BUNDLED
+    assert "hospital_visit" in BUNDLED
     assert {"chengzi", "cashier", "nurse_lin"} <= set(list_personas())
 
 
 def test_the_users_own_world_hides_the_bundled_one() -> None:
     """By name the one in ./worlds is taken, and both names are listed once."""
     write("shop")
-    assert load("hospital_visit").roles[:2] == ("patient", "registrar")
+    assert load("hospital_visit").agents[:2] == ("patient", "registrar")
     write("hospital_visit")
-    assert load("hospital_visit").roles == ("buyer", "seller")
-    assert list(list_worlds()) == ["hospital_visit", "shop"]
+    assert load("hospital_visit").agents == ("buyer", "seller")
+    assert list(list_worlds()) == sorted([*BUNDLED, "shop"])
 
 
 def test_the_users_own_persona_hides_the_bundled_one() -> None:
     """A cast is changed by a file in ./personas, or one next to the world, which goes before both."""
     path = write("shop")
-    assert load(path).role_name("seller", "en") == "Cashier"
+    assert load(path).agent_name("seller", "en") == "Cashier"
     for folder, name in ((Path("personas"), "Mine"), (path.parent / "personas", "Of the world")):
         folder.mkdir()
         (folder / "cashier.yaml").write_text(f"persona: cashier\nname: {name}\n", encoding="utf-8")
-        assert name == load(path).role_name("seller", "en")
+        assert name == load(path).agent_name("seller", "en")
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("hospital", "no world 'hospital'; did you mean 'hospital_visit'? known: hospital_visit"),
-        ("zzz", "no world 'zzz'; known: hospital_visit"),
-        ("../zzz", "no world '../zzz'; known: hospital_visit"),
-        ("", "no world ''; known: hospital_visit"),
+        ("hospital", f"no world 'hospital'; did you mean 'hospital_visit'? known: {KNOWN}"),
+        ("zzz", f"no world 'zzz'; known: {KNOWN}"),
+        ("../zzz", f"no world '../zzz'; known: {KNOWN}"),
+        ("", f"no world ''; known: {KNOWN}"),
     ],
 )
 def test_an_unknown_world_is_named_with_the_one_that_was_meant(name: str, message: str) -> None:
