@@ -25,7 +25,7 @@ from tokens import Silence
 from sim.engine import tokens
 from sim.models.scripted import Scripted
 from sim.record.log import LogWriter
-from sim.stage import group_chat
+from sim.stage.adapter import chat as group_chat
 from sim.stage.run import Run, settings_for
 from sim.world.library import load
 
@@ -111,7 +111,7 @@ def ours(folder: Path, turns: int) -> float:
     with tempfile.NamedTemporaryFile(suffix=".jsonl", dir=folder) as file:
         path = Path(file.name)
     with LogWriter(path) as log:
-        run = Run(world, settings, dict.fromkeys(world.roles, Scripted()), log)
+        run = Run(world, settings, dict.fromkeys(world.agents, Scripted()), log)
         started = time.perf_counter()
         group_chat.play(run)
         return (time.perf_counter() - started) / turns * 1000

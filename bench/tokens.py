@@ -21,7 +21,8 @@ from server import CountingServer
 
 from sim.errors import SimError
 from sim.record.log import LogWriter, RunLog
-from sim.stage import group_chat
+from sim.stage.adapter import chat as group_chat
+from sim.stage.adapter.endpoint import Endpoint
 from sim.stage.run import Run, settings_for
 from sim.world.library import load
 
@@ -124,10 +125,10 @@ def ours(server: CountingServer, folder: Path, factor: int) -> tuple[int, int, s
     world = load(stretched(folder / f"x{factor}", factor))
     path = folder / f"x{factor}.jsonl"
     server.reset()
-    endpoint = group_chat.Endpoint("counting", base_url=server.url)
+    endpoint = Endpoint("counting", base_url=server.url)
     settings = settings_for(world, language="zh")
     with LogWriter(path) as log:
-        group_chat.play(Run(world, settings, dict.fromkeys(world.roles, endpoint), log))
+        group_chat.play(Run(world, settings, dict.fromkeys(world.agents, endpoint), log))
     turns = sum(r.type == "turn" for r in RunLog.open(path).records)
     outcome = next(r.outcome for r in RunLog.open(path).records if r.type == "episode_ended")
     return turns, server.count.total, outcome

@@ -12,11 +12,19 @@ import yaml
 import sim
 from sim.models.scripted import Scripted
 from sim.stage.run import Run, settings_for
-from sim.world.format import Action, State, WorldFile
+from sim.world import format as world_format
+from sim.world import library
+from sim.world.fields import ActionField, Fact, Part
+from sim.world.phases import After, Context, State, Summary, Transition
+from sim.world.rules import load_rules
 from tests.stage.test_episode import Ledger
 
 ROOT = Path(__file__).resolve().parent.parent
 READMES = ["README.md", "README.zh.md"]
+MODELS = [
+    *(value for value in vars(world_format).values() if isinstance(value, type) and issubclass(value, Part)),
+    *(State, Transition, After, Context, Summary, Fact, ActionField),
+]
 DOCUMENTS = [ROOT / name for name in READMES] + sorted((ROOT / "docs").glob("*.md")) + [ROOT / "CHANGELOG.md"]
 
 
@@ -27,19 +35,32 @@ def blocks(name: str, language: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", READMES)
-def test_the_transcript_of_a_readme_is_what_its_command_prints(name: str, tmp_path: Path) -> None:
+def test_the_transcripts_of_a_readme_are_what_their_commands_print(name: str, tmp_path: Path) -> None:
     """Line by line and in order, but for those left out."""
     text = (ROOT / name).read_text(encoding="utf-8")
-    found = re.search(r"<!-- output: (sim run [^\n]*) -->\n```\n(.*?)```", text, re.DOTALL)
-    assert found is not None
+    found = re.findall(r"<!-- output: (sim run [^\n]*) -->\n```\n(.*?)```", text, re.DOTALL)
+    assert len(found) == 2
     code = "from sim.cli import main; main()"
-    arguments = shlex.split(found.group(1))[1:]
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], cwd=tmp_path, capture_output=True, encoding="utf-8", check=True
-    )
-    printed = iter(line.rstrip() for line in done.stdout.splitlines())
-    shown = [line.rstrip() for line in found.group(2).splitlines() if line.strip() not in {"", "…"}]
-    assert [line for line in shown if line not in printed] == []
+    for command, block in found:
+        arguments = shlex.split(command)[1:]
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            encoding="utf-8",
+            check=True,
+        )
+        printed = iter(line.rstrip() for line in done.stdout.splitlines())
+        shown = [line.rstrip() for line in block.splitlines() if line.strip() not in {"", "…"}]
+        assert [line for line in shown if line not in printed] == []
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_a_readme_has_a_command_for_every_bundled_world(name: str) -> None:
+    """The table is whole."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    worlds = [path.name for path in sorted((ROOT / "worlds").iterdir()) if (path / "world.yaml").is_file()]
+    assert [world for world in worlds if f"`sim run {world}" not in text] == []
 
 
 @pytest.mark.parametrize("name", READMES)
@@ -48,7 +69,7 @@ def test_the_world_of_a_readme_checks_and_is_played_to_its_end(name: str, tmp_pa
     (tmp_path / "world.yaml").write_text(blocks(name, "yaml")[0], encoding="utf-8")
     world = sim.load(tmp_path)
     records = Ledger()
-    Run(world, settings_for(world), dict.fromkeys(world.roles, Scripted()), records).play()
+    Run(world, settings_for(world), dict.fromkeys(world.agents, Scripted()), records).play()
     assert [r["outcome"] for r in records if r["type"] == "episode_ended"] == ["found"]
     assert [r for r in records if r["type"] == "warning"] == []
 
@@ -83,10 +104,35 @@ def test_links_between_documents_lead_somewhere(path: Path) -> None:
 
 
 def test_the_world_format_names_every_key_of_a_world() -> None:
-    """The reference is whole."""
-    text = (ROOT / "docs" / "world-format.md").read_text(encoding="utf-8")
-    keys = [f.alias or n for model in (WorldFile, Action, State) for n, f in model.model_fields.items()]
-    assert [key for key in keys if not re.search(rf"\b{key}\b", text)] == []
+    """The reference is whole, down to the keys of a ballot."""
+    text = "".join((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("world-format.md", "code.md"))
+    keys = {f.alias or n for model in MODELS for n, f in model.model_fields.items()}
+    assert {"tie", "carryover", "personas", "one_of"} <= keys
+    assert sorted(key for key in keys if not re.search(rf"\b{key}\b", text)) == []
+
+
+def test_the_whole_game_of_the_world_format_checks_and_is_played(tmp_path: Path) -> None:
+    """With any seed it comes to one of its ends, and no act of its lines is refused."""
+    [game] = [block for block in blocks("docs/world-format.md", "yaml") if block.startswith("world:")]
+    (tmp_path / "world.yaml").write_text(game, encoding="utf-8")
+    assert library.check(tmp_path)[0] == []
+    world = sim.load(tmp_path)
+    for seed in range(5):
+        records = Ledger()
+        Run(world, settings_for(world, seed=seed), dict.fromkeys(world.agents, Scripted()), records).play()
+        assert next(r["outcome"] for r in records if r["type"] == "episode_ended") in {"caught", "free"}
+        assert [r for r in records if r["type"] in {"refusal", "warning"}] == []
+
+
+def test_the_functions_of_the_documents_load(tmp_path: Path) -> None:
+    """They stand as they would in a ``rules.py``."""
+    [code] = blocks("docs/code.md", "python")
+    (tmp_path / "rules.py").write_text(code, encoding="utf-8")
+    rules = load_rules(tmp_path / "rules.py")
+    situation = {"turn": 3, "facts": {"season": "summer"}}
+    assert rules["next_speaker"](situation, candidates=["a", "b"]) == "b"
+    assert rules["forecast"](situation, days=2) == "sun"
+    assert set(rules["bot"](situation)) == {"say", "exile"}
 
 
 def test_bundled_files_are_plain_yaml() -> None:
