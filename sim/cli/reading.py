@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -145,13 +147,13 @@ def _print_turn(record: Any, facts: Any, calls: Any, refused: Any, messages: Any
 
     line("turn", f"{record.turn}, {record.minutes:g} simulated minutes, ended at minute {record.time:g}")
     line("state", record.state)
-    line("facts", ", ".join(f"{k}={v}" for k, v in facts.items()))
+    line("facts", _listed(facts))
     line("speaker", f"{record.speaker}, heard by {', '.join(record.heard_by)}")
     line("text", record.text)
     for act in record.acts:
-        line("act", f"{act.action} {act.fields or ''}")
+        line("act", f"{act.action} {_listed(act.fields)}".strip())
     if record.changed:
-        line("changed", ", ".join(f"{k}={v}" for k, v in record.changed.items()))
+        line("changed", _listed(record.changed))
     for call in calls:
         usage = call.usage
         counted = ", estimated" if usage.is_estimated else ""
@@ -165,6 +167,13 @@ def _print_turn(record: Any, facts: Any, calls: Any, refused: Any, messages: Any
         line("refused", "; ".join(refusal.reasons))
     for message in messages:
         say(f"\n[{message['role']}]\n" + "\n".join(CONTROL.sub("", m) for m in message["content"].split("\n")))
+
+
+def _listed(values: Mapping[str, Any]) -> str:
+    """Facts or fields with their values as they stand in a world file."""
+    return ", ".join(
+        f"{k}={v if isinstance(v, str) else json.dumps(v, ensure_ascii=False)}" for k, v in values.items()
+    )
 
 
 class By(StrEnum):

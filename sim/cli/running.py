@@ -91,7 +91,7 @@ def run(
             if isinstance(error, KeyboardInterrupt):
                 raise
             raise ModelError(str(error)) from None
-    _report(RunLog.open(path), as_json)
+    _report(RunLog.open(path), as_json, folder if folder and folder.is_dir() else None)
 
 
 def _models(
@@ -122,7 +122,7 @@ def _name(text: str) -> tuple[str, str]:
     return (role, name) if equals else ("*", text)
 
 
-def _report(log: Any, as_json: bool) -> None:
+def _report(log: Any, as_json: bool, work: Path | None) -> None:
     from sim.cli.show import amount  # noqa: PLC0415
     from sim.read.ledger import ledger  # noqa: PLC0415
     from sim.record.records import EpisodeEnded, RunEnded  # noqa: PLC0415
@@ -151,13 +151,14 @@ def _report(log: Any, as_json: bool) -> None:
                 "cost": {"amount": None if cost is None else float(cost), "currency": "USD"},
                 "trace": log.trace,
                 "log": str(log.path),
+                "work": None if work is None else str(work),
             }
         )
     else:
         about = " (estimated)" if total.estimated else ""
         say(
             f"{turns} turns · {minutes:g} simulated minutes · {total.total:,} tokens{about} · "
-            f"{amount(cost, 'USD')} · {log.path}"
+            f"{amount(cost, 'USD')} · {log.path}" + (f" · files in {work}" if work else "")
         )
     if any(end.breach for end in ends):
         raise typer.Exit(1)

@@ -176,7 +176,9 @@ class Executor(Part):
     seconds: int = Field(60, ge=1, le=3600)
     memory_mb: int = Field(2048, ge=64)
     output: int = Field(2000, ge=100, le=20_000, description="characters of output that are kept")
-    image: str | None = Field(None, description="the Docker image; without one it runs in a limited local process")
+    image: str | None = Field(
+        None, description="runs in this image, where Docker has it; else in a limited local process"
+    )
     files: dict[str, str] = Field({}, description="file in the work folder: the fact that names the file to copy")
 
 

@@ -152,6 +152,7 @@ def test_a_turn_is_shown_for_people(sim: Sim, log_path: Path) -> None:
     assert (plain.code, full.code) == (0, 0)
     assert turn.text in plain.out
     assert turn.acts[0].action in plain.out
+    assert ("=false" in plain.out, "=False" in plain.out) == (True, False)
     assert "[system]" not in plain.out
     assert "[system]" in full.out
 

@@ -220,6 +220,36 @@ def test_a_file_that_is_not_there_is_an_error_that_names_it(tmp_path: Path) -> N
         assert run(tmp_path, "", {"data": word})["ran"]["exit"] == 1
 
 
+@pytest.mark.parametrize(
+    ("answers", "name"),
+    [
+        ("image inspect -- drawing", "docker:drawing"),
+        ("image inspect -- another", "local code"),
+        (None, "local code"),
+    ],
+)
+def test_docker_is_used_where_it_has_the_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answers: str | None, name: str
+) -> None:
+    """No image is fetched; with no Docker, or one without the image, the code runs here, and the log says which."""
+    if answers is not None:
+        docker = tmp_path / "docker"
+        docker.write_text(f'#!/bin/sh\n[ "$*" = "{answers}" ]\n', encoding="utf-8")
+        docker.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep if answers is not None else None)
+    assert Executor(Limits(image="drawing"), "ran", tmp_path / "work").description["name"] == name
+
+
+def test_docker_without_its_client_is_told_with_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Falling back to this machine would be less safe than what the user set up."""
+    monkeypatch.setattr("sim.stage.adapter.code._has_image", lambda image: True)
+    monkeypatch.setattr("sim.stage.adapter.code.find_spec", lambda name: None)
+    with pytest.raises(DefinitionError, match=r"install its client: pip install 'roleplay-sim\[code\]'"):
+        Executor(Limits(image="drawing"), "ran", tmp_path / "work")
+
+
 def test_without_permission_a_world_that_runs_code_is_refused() -> None:
     """With the option that allows it; nothing is started."""
     with pytest.raises(DefinitionError, match="runs code that 'desk' is given; allow it with --allow-exec"):

@@ -1,4 +1,4 @@
-"""Code that an agent wrote, run by AutoGen's executors: in Docker where there is one, else in a limited process.
+"""Code that an agent wrote, run by AutoGen's executors: in Docker if it has the image, else in a limited process.
 
 The limited process has none of the user's environment, so no secret is inherited; time, memory, file size and
 output are bounded, and it works in a folder of its own. It can still reach the network and read the user's files:
@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from decimal import Decimal
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,9 @@ class Executor:
         self._limits = limits
         self._reports = reports
         self.folder = folder
-        self._image = limits.image if limits.image and _has_docker() else None
+        self._image = limits.image if limits.image and _has_image(limits.image) else None
+        if self._image and find_spec("docker") is None:
+            raise DefinitionError("to run code in Docker, install its client: pip install 'roleplay-sim[code]'")
         self.name = f"docker:{self._image}" if self._image else "local code"
 
     @property
@@ -133,7 +136,11 @@ class Executor:
             return process.returncode or 1, err[-2000:] or "the code was stopped"
 
     def _in_docker(self, blocks: list[CodeBlock]) -> tuple[int, str]:
-        options = {"mem_limit": f"{self._limits.memory_mb}m", "environment": {"MPLBACKEND": "Agg"}}
+        options = {
+            "mem_limit": f"{self._limits.memory_mb}m",
+            "user": f"{os.getuid()}:{os.getgid()}",  # so that what it writes is the user's
+            "environment": {"MPLBACKEND": "Agg", "MPLCONFIGDIR": "/tmp", "HOME": "/tmp"},  # noqa: S108 - in there
+        }
         try:
             with DockerCommandLineCodeExecutor(
                 image=str(self._image),
@@ -147,13 +154,14 @@ class Executor:
         return result.exit_code, result.output
 
 
-def _has_docker() -> bool:
-    """Whether there is a Docker that answers."""
+def _has_image(image: str) -> bool:
+    """Whether there is a Docker that answers and has an image; none is fetched, for that may be gigabytes."""
     docker = shutil.which("docker")
     if docker is None:
         return False
+    command = [docker, "image", "inspect", "--", image]
     try:
-        return subprocess.run([docker, "info"], capture_output=True, timeout=10, check=False).returncode == 0
+        return subprocess.run(command, capture_output=True, timeout=10, check=False).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
 
