@@ -13,6 +13,7 @@ from rich.prompt import Confirm, Prompt
 from rich.text import Text
 
 from sim.engine import tokens
+from sim.engine.phrases import phrase
 from sim.engine.situation import Offer, open_actions
 from sim.errors import DefinitionError
 from sim.models.model import Reply, Request
@@ -45,6 +46,7 @@ class Person:
 
     def _answer(self, request: Request) -> Reply:
         shown = request.prompt.messages[-1 if request.attempt else 1]["content"]
+        shown = shown.rpartition(phrase(request.language, "json"))[0] or shown  # each act is asked for by itself
         name = request.world.agent_name(request.role, request.language)
         self._console.rule(Text(name, style="bold"))
         for line in shown.splitlines():

@@ -31,7 +31,7 @@ def replay(
     from sim.record.log import RunLog, find_run  # noqa: PLC0415
 
     log = RunLog.open(find_run(run))
-    transcript = Transcript(log.header, as_role)
+    transcript = Transcript(log.header, *([as_role] if as_role else []))
     records = log.records
     if at is not None:
         starts = [i for i, r in enumerate(records) if r.type == "turn" and r.turn == at]

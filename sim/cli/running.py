@@ -71,6 +71,8 @@ def run(
     cast = models_for(loaded, given, human=person, exec_folder=folder)
     from sim.stage.adapter.chat import play  # noqa: PLC0415 - AutoGen is slow to import; wrong input is told before
 
+    people = [agent for agent in loaded.agents if cast[agent] is person]
+    shown_to = people if len(people) < len(loaded.agents) else []  # who plays sees no more than its role hears
     screen = Screen(loaded.agents)
     transcript: list[Transcript] = []
 
@@ -79,7 +81,7 @@ def run(
             return
         parsed = READER.validate_python(record)
         if isinstance(parsed, Header):
-            transcript.append(Transcript(parsed))
+            transcript.append(Transcript(parsed, *shown_to))
         for entry in transcript[0].of(parsed):
             screen.show(entry)
 

@@ -235,8 +235,10 @@ def _trial(
 
 def _named(world: World, situation: Situation, role: str, rule: str) -> str:
     """A rule as an agent may be told it: not by name where it reads what the agent does not know."""
-    conditions = [world.never.get(rule), *(c.get(rule) for c in world.at_end.values())]
-    reads = {name for c in conditions if c is not None for name in c.reads}
+    conditions = [c for given in (world.never, *world.at_end.values()) if (c := given.get(rule)) is not None]
+    reads = {name for c in conditions for name in c.reads}
+    if not conditions or reads & {"done", "speaker"}:
+        return "…"
     read = [k for name in reads if (k := world.facts.get(name) or world.groups.get(name)) is not None]
     values = scope(world, situation)
     return rule if all(knows(values, role, k) for k in read) else "…"

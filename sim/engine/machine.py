@@ -13,10 +13,11 @@ from typing import Any
 from sim.engine.ballots import Count, count
 from sim.engine.situation import Act, Inner, Situation, is_in, members, scope, shown
 from sim.engine.streams import Streams
+from sim.world.circles import Circle
 from sim.world.expressions import ExpressionError
 from sim.world.kinds import Value, label_of
 from sim.world.rows import Row
-from sim.world.templates import render
+from sim.world.templates import TemplateError, render
 from sim.world.world import BROKEN, OUT_OF_LIMITS, ActionDef, Effects, StateDef, TransitionDef, World
 
 MAX_HOPS = 50
@@ -46,7 +47,7 @@ class Step:
 class Refused(Exception):
     """An act that may not be done; the message is for the one who tried.
 
-    ``fact`` is the fact that could not take its value, where that was the reason.
+    ``fact`` is the fact that could not take its value, where that was the reason: those who know it may be told.
     """
 
     def __init__(self, message: str, fact: str | None = None) -> None:
@@ -74,6 +75,9 @@ def opening(world: World, situation: Situation) -> Step:
 def apply(world: World, situation: Situation, agent: str, acts: tuple[Act, ...], language: str) -> Situation:
     """The situation after some acts of an agent, done in the order given; no turn has passed.
 
+    Why an act may not be done is told as things stood before all of them: an answer that is refused has told its
+    agent nothing that an act in it would have.
+
     Raises:
         Refused: if one is not open, its conditions do not hold, or a fact cannot take its value.
     """
@@ -86,7 +90,8 @@ def apply(world: World, situation: Situation, agent: str, acts: tuple[Act, ...],
             raise Refused(f"{act.action}: not open now")
         for need in action.needs:
             if not need.that.holds(inner):
-                raise Refused(_why(world, act, need.why, need.that.text, agent, values, language))
+                known = scope(world, situation)
+                raise Refused(_why(world, act, need.why, need.that.text, agent, known, language))
         done = {**current.done, act.action: current.done[act.action] + 1}
         if action.ballot is not None:
             cast = {**current.votes.get(act.action, {}), agent: act.fields["choice"]}
@@ -103,7 +108,7 @@ def _done(
     try:
         return effects(world, action.sets, inner)
     except Refused as refusal:
-        known = world.facts[refusal.fact or ""].known_to
+        known = world.facts[refusal.fact].known_to if refusal.fact is not None else Circle()
         if known.own or is_in(values, agent, known):
             raise
         raise Refused(f"{action.name}: cannot be done now") from None
@@ -119,7 +124,10 @@ def _why(
     mine = SimpleNamespace(**{n: fields[n].kind.show(v, language) for n, v in act.fields.items()})
     names = shown(world, agent, values, language)
     names["act"] = mine
-    return f"{act.action}: {render(words, names)}"
+    try:
+        return f"{act.action}: {render(words, names)}"
+    except TemplateError:  # a name that the agent knows no longer
+        return f"{act.action}: needs {text}"
 
 
 def effects(world: World, sets: Effects, values: Mapping[str, Any]) -> dict[str, Value]:
@@ -142,13 +150,15 @@ def effects(world: World, sets: Effects, values: Mapping[str, Any]) -> dict[str,
                 if agent is None:
                     continue
                 if agent not in (fact.of or ()):
-                    raise Refused(f"{effect.fact}: not everybody has one", effect.fact)
+                    raise Refused(f"{effect.fact}: not everybody has one")
                 keys = [fact.key(agent)]
             given = effect.value(values)
             value = fact.kind.empty
             if given is not None or fact.kind.name not in {"text", "choice"}:
                 value = fact.kind.read(fact.kind.rounded(list(given) if isinstance(given, tuple) else given))
-        except (ExpressionError, ValueError) as error:
+        except ExpressionError as error:
+            raise Refused(f"{effect.fact}: {error}") from None
+        except ValueError as error:
             raise Refused(f"{effect.fact}: {error}", effect.fact) from None
         changes |= dict.fromkeys(keys, value)
     return changes

@@ -66,6 +66,8 @@ class _Play:
         self._move = move
         self._key = key
         self._inner = values.about(request.role)
+        if not request.situation.state_turns:
+            self._inner["speaker"] = ""  # who spoke last elsewhere may not have been heard here
 
     def text(self) -> str | None:
         """The answer of the move; None where it is not taken."""

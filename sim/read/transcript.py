@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sim.engine.clock import time_of_day
+from sim.engine.phrases import phrase
 from sim.errors import DefinitionError, RunLogError, did_you_mean
 from sim.record.records import (
     AnyRecord,
@@ -23,6 +24,9 @@ from sim.record.records import (
 from sim.world.cast import persona_names
 from sim.world.format import Persona, WorldFile
 from sim.world.kinds import label_of, one_line
+
+_BY = ("lot", "nobody", "quorum", "revote")
+"""What decides a vote, when it is neither the votes nor an agent."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +48,16 @@ class Entry:
 
 
 class Transcript:
-    """Makes entries of records, one at a time; with ``role``, only of what that role heard or did.
+    """Makes entries of records, one at a time; with ``roles``, only of what those agents heard or did.
 
-    It reads the world as the header holds it, and needs neither its folder nor its expressions.
+    A scene in which they hear nothing is not shown to them either. It reads the world as the header holds it, and
+    needs neither its folder nor its expressions.
     """
 
-    def __init__(self, header: Header, role: str | None = None) -> None:
+    def __init__(self, header: Header, *roles: str) -> None:
         self.language = header.language
-        self.role = role
+        self.roles = frozenset(roles)
+        self._scene: Entry | None = None
         self.opening = header.opening
         personas = header.resolved.get("personas")
         try:
@@ -62,11 +68,11 @@ class Transcript:
             raise RunLogError(
                 "the log's header holds no world that can be shown; 'sim verify' says more", 0
             ) from None
-        self._cast = {a: n for n, r in self._world.roles.items() for a in persona_names(n, r)}
-        self._found: list[str] = []
+        self._found: dict[str, list[str]] = {}
         self._names = {role: label_of(persona.name, self.language) or role for role, persona in cast.items()}
-        if role is not None and role not in self._names:
-            raise DefinitionError(f"no role '{role}' in {header.world}{did_you_mean(role, self._names)}")
+        for role in roles:
+            if role not in self._names:
+                raise DefinitionError(f"no role '{role}' in {header.world}{did_you_mean(role, self._names)}")
 
     def entries(self, records: list[AnyRecord]) -> Iterator[Entry]:
         """The entries of some records."""
@@ -74,15 +80,14 @@ class Transcript:
             yield from self.of(record)
 
     def of(self, record: AnyRecord) -> Iterator[Entry]:
-        """The entries of one record: one or two for the first of an episode, else one or none."""
+        """The entries of one record: none, one, or two where a scene begins with it."""
         if isinstance(record, EpisodeStarted):
             if self.opening:
                 yield self._entry("opening", record.time, self.opening)
-            if self._sees(record.state):
-                yield self._entry("state", record.time, self.state(record.state))
+            yield from self._begun(record.state, record.time)
         elif isinstance(record, Transition):
-            if record.to in self._world.states and self._sees(record.to):
-                yield self._entry("state", record.time, self.state(record.to))
+            if record.to in self._world.states:
+                yield from self._begun(record.to, record.time)
         elif isinstance(record, EpisodeEnded):
             yield self._end(record)
         elif isinstance(record, Turn | Narration):
@@ -90,16 +95,31 @@ class Transcript:
         else:
             yield from self._behind(record)
 
+    def _begun(self, state: str, time: float) -> Iterator[Entry]:
+        """A scene; where only some agents' part is shown, it waits until they hear something in it."""
+        scene = self._entry("state", time, self.state(state))
+        if self.roles:
+            self._scene = scene
+        else:
+            yield scene
+
     def _said(self, record: Turn | Narration) -> Iterator[Entry]:
-        if self.role not in {None, *record.heard_by}:
+        if self.roles and self.roles.isdisjoint(record.heard_by):
             return
+        if isinstance(record, Turn) and self.roles and record.speaker not in self.roles:
+            spec = self._world.states.get(record.state)
+            if spec is not None and spec.silent:
+                return
+        if self._scene is not None:
+            yield self._scene
+            self._scene = None
         yield self._turn(record) if isinstance(record, Turn) else self._entry("narration", record.time, record.text)
 
     def _behind(self, record: AnyRecord) -> Iterator[Entry]:
         """What is not said on the stage: look-ups, which their role knows; warnings, and how votes were counted."""
-        if isinstance(record, LookUp) and self.role in {None, record.role}:
-            self._found.append(f"{record.tool}: {record.result}")
-        if self.role is not None:
+        if isinstance(record, LookUp) and (not self.roles or record.role in self.roles):
+            self._found.setdefault(record.role, []).append(f"{record.tool}: {record.result}")
+        if self.roles:
             return
         if isinstance(record, WarningNote):
             yield self._entry("warning", 0.0, record.message)
@@ -109,35 +129,32 @@ class Transcript:
     def _count(self, record: BallotCounted) -> str:
         """A vote in a line, as the log has it: for who reads the run, not for who was there."""
         label = label_of(self._world.ballots[record.ballot].label, self.language)
-        votes = ", ".join(f"{v}→{self.name(c) if c else '—'}" for v, c in record.votes.items())
-        missing = ", ".join(f"{v}: no ballot" for v in record.missing)
-        counts = f"{record.counts.get(record.winner or '', 0)} of {sum(record.counts.values())}, {record.by}"
-        result = f"{self.name(record.winner)} ({counts})" if record.winner else f"nobody ({record.by})"
-        return f"{label or record.ballot}: {'; '.join(filter(None, [votes, missing]))} ⇒ {result}"
+        comma, is_chinese = phrase(self.language, "comma"), self.language.startswith("zh")
+        votes = [
+            self._vote(v, self.name(c) if c else phrase(self.language, "nobody")) for v, c in record.votes.items()
+        ]
+        votes += [self._vote(v, phrase(self.language, "missing_vote")) for v in record.missing]
+        is_agent = record.by not in _BY
+        words = phrase(self.language, "by_agent" if is_agent else f"by_{record.by}", name=self.name(record.by))
+        if record.winner:
+            counts = record.counts.get(record.winner, 0), sum(record.counts.values())
+            result = f"{self.name(record.winner)} " + phrase(
+                self.language, "votes_of", count=counts[0], cast=counts[1]
+            )
+            result += "" if record.by == "votes" else f"{'，' if is_chinese else ', '}{words}"
+        else:
+            result = words
+        return f"{label or record.ballot}{'：' if is_chinese else ': '}{comma.join(votes)} ⇒ {result}"
+
+    def _vote(self, voter: str, choice: str) -> str:
+        return phrase(self.language, "vote_item", voter=self.name(voter), choice=choice)
 
     def _end(self, record: EpisodeEnded) -> Entry:
         end = self._world.ends.get(record.outcome)
         label = label_of(end.label, self.language) if end else ""
-        why = f" ({record.breach})" if record.breach else ""
+        why = f" ({record.breach})" if record.breach and not self.roles else ""
         text = (f"{label} [{record.outcome}]" if label else record.outcome) + why
         return self._entry("end", record.time, text, outcome_kind=record.kind)
-
-    def _sees(self, state: str) -> bool:
-        if self.role is None:
-            return True
-        spec = self._world.states.get(state)
-        if spec is None:
-            return False
-        heard = spec.heard_by or (["speakers"] if spec.speakers else ["all"])
-        named = [*spec.speakers, *heard]
-        return "all" in heard or any(self._may_be(name) for name in named)
-
-    def _may_be(self, name: str) -> bool:
-        """Whether a name may stand for the one whose transcript it is; a group that changes is not asked here."""
-        if name in {self.role, self._cast.get(self.role or "")}:
-            return True
-        group = self._world.groups.get(name)
-        return group is not None and group.agents is not None and any(map(self._may_be, group.agents))
 
     def state(self, state: str) -> str:
         """What a state is called."""
@@ -149,9 +166,9 @@ class Transcript:
         return one_line(self._names.get(role, role))
 
     def _turn(self, record: Turn) -> Entry:
-        is_own = self.role is None or self.role == record.speaker
+        is_own = not self.roles or record.speaker in self.roles
         acts = tuple(self._act(a.action, a.fields) for a in record.acts) if is_own else ()
-        found, self._found = tuple(map(one_line, self._found)), []
+        found = tuple(map(one_line, self._found.pop(record.speaker, [])))
         spec = self._world.states.get(record.state)
         is_verbatim = spec is not None and spec.verbatim
         return self._entry(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 from rule_engine import DataType
@@ -17,7 +17,7 @@ from sim.world.format import Action, Ballot, Tool
 from sim.world.kinds import Kind
 from sim.world.source import KeyPath
 from sim.world.templates import TemplateError, attributes_in
-from sim.world.world import ActionDef, BallotDef, EffectDef, FieldDef, NeedDef, ToolDef
+from sim.world.world import ActionDef, BallotDef, EffectDef, FieldDef, NeedDef, StateDef, ToolDef
 
 RESULT = {
     "winner": DataType.STRING,
@@ -41,6 +41,10 @@ def _wanted(kind: Kind) -> Any:
 
 class Acts(Declarations):
     """Compiles what agents can do."""
+
+    actions: dict[str, ActionDef]
+    tools: dict[str, ToolDef]
+    states: dict[str, StateDef]
 
     def _fields(self, given: Mapping[str, ActionField], path: KeyPath) -> dict[str, FieldDef] | None:
         """The fields of an act or a tool; None where one of them is broken."""
@@ -67,7 +71,7 @@ class Acts(Declarations):
         path: KeyPath = ("actions", name)
         if name == "say":
             self.problem(path, "name", "'say' is what an answer's words are called; name the action otherwise")
-        by = self.circle(action.by, (*path, "by"))
+        by = self.known_circle(action.by, (*path, "by"))
         fields = self._fields(action.fields, path)
         if fields is None:
             return None
@@ -99,7 +103,7 @@ class Acts(Declarations):
 
     def _ballot(self, name: str, ballot: Ballot) -> ActionDef:
         path: KeyPath = ("ballots", name)
-        voters = self.circle(ballot.voters, (*path, "voters"))
+        voters = self.known_circle(ballot.voters, (*path, "voters"))
         self.words(ballot.label, (*path, "label"))
         self.words(ballot.about, (*path, "about"), self.template_names(voters))
         on = self.compile(ballot.on, (*path, "on"), expressions.AGENTS, self.own)
@@ -135,7 +139,7 @@ class Acts(Declarations):
 
     def _tool(self, name: str, tool: Tool) -> ToolDef | None:
         path: KeyPath = ("tools", name)
-        by = self.circle(tool.by, (*path, "by"))
+        by = self.known_circle(tool.by, (*path, "by"))
         fields = self._fields(tool.fields, path)
         self.words(tool.about, (*path, "about"), self.template_names(by))
         if fields is None:
@@ -224,21 +228,40 @@ class Acts(Declarations):
         groups = {n for n, g in self.groups.items() if g.known_to.covers(circle, self.universe)}
         return names | groups | set(self.fixed)
 
-    def seen_by(self, circle: Circle, compiled: Compiled, path: KeyPath) -> Compiled:
-        """Note what some agents would have to peep at, or would learn from what they can do."""
+    def known_circle(self, names: list[str], path: KeyPath) -> Circle:
+        """Those meant by names, where what they are told or may do differs; a problem if that gives a secret away.
+
+        The members of a group must know it, or be able to work out for themselves whether they belong to it.
+        """
+        circle = self.circle(names, path)
+        for name in sorted(circle.groups):
+            group = self.groups[name]
+            if group.known_to.covers(Circle(groups=frozenset({name})), self.universe):
+                continue
+            if any(
+                not self._is_known(read, group.where, Circle(self.universe[name])) for read in group.where.reads
+            ):
+                self.problem(path, "not-known", f"who is in '{name}' is not known to its own members")
+        return circle
+
+    def _is_known(self, name: str, compiled: Compiled, circle: Circle) -> bool:
+        """Whether all of some agents know what a condition reads; of what each has, its own is enough."""
+        fact, group = self.facts.get(name), self.groups.get(name)
+        if name in {"done", "speaker"}:
+            return False
+        if fact is not None and fact.known_to.own and name not in compiled.reads_of_others:
+            return True
+        known = fact.known_to if fact is not None else group.known_to if group is not None else None
+        return known is None or known.covers(circle, self.universe)
+
+    def seen_by(self, circle: Circle, compiled: Compiled, path: KeyPath, known: Set[str] = frozenset()) -> Compiled:
+        """Note what some agents would have to peep at, or would learn by what they can do, but for ``known``."""
         if not self.everyone(circle):
             return compiled
-        for name in sorted(compiled.reads):
-            fact, group = self.facts.get(name), self.groups.get(name)
-            known = fact.known_to if fact is not None else group.known_to if group is not None else None
-            is_own = fact is not None and fact.known_to.own and name not in compiled.reads_of_others
-            if known is not None and not is_own and not known.covers(circle, self.universe):
-                groups = [
-                    g
-                    for g in sorted(circle.groups)
-                    if not known.covers(Circle(groups=frozenset({g})), self.universe)
-                ]
-                agents = [a for a in self.cast if a in circle.agents - known.agents]
-                whom = ", ".join([*groups, *agents])
-                self.problem(path, "not-known", f"'{name}' is not known to '{whom}'")
+        for name in sorted(compiled.reads - known):
+            parts = [Circle(groups=frozenset({g})) for g in sorted(circle.groups)]
+            parts += [Circle(frozenset({a})) for a in self.cast if a in circle.agents]
+            blind = [min(p.agents | p.groups) for p in parts if not self._is_known(name, compiled, p)]
+            if blind:
+                self.problem(path, "not-known", f"'{name}' is not known to '{', '.join(blind)}'")
         return compiled

@@ -10,8 +10,7 @@ from sim.errors import did_you_mean
 from sim.world import expressions
 from sim.world.acts import Acts
 from sim.world.circles import Circle, union
-from sim.world.evaluation import COUNTERS
-from sim.world.expressions import Compiled
+from sim.world.expressions import RESERVED, Compiled
 from sim.world.format import Persona, WorldFile
 from sim.world.lines import Lines
 from sim.world.phases import State, Transition
@@ -22,12 +21,6 @@ from sim.world.world import (
     StateDef,
     TransitionDef,
 )
-
-RESERVED = {
-    *COUNTERS,
-    *("state", "speaker", "done", "act", "me", "it", "result", "all", "self", "team", "speakers", "nobody"),
-    *("true", "false", "null", "and", "or", "not", "in", "for", "if"),
-}
 
 
 class Compiler(Acts):
@@ -98,7 +91,7 @@ class Compiler(Acts):
         told = []
         for role, text in state.tell.items():
             here = (*path, "tell", role)
-            circle = Circle(frozenset(self.cast)) if role == "*" else self.circle([role], here)
+            circle = Circle(frozenset(self.cast)) if role == "*" else self.known_circle([role], here)
             if role != "*" and not self.everyone(circle) & self.everyone(speakers) and self.everyone(circle):
                 self.problem(here, "tell", f"'{role}' does not speak in this state")
             self.words(text, here, self.template_names(speakers if role == "*" else circle))

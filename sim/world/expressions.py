@@ -18,13 +18,17 @@ import rule_engine
 from rule_engine import DataType, ast, errors
 
 from sim.errors import SimError, did_you_mean
-from sim.world.evaluation import Evaluator, NotHandled, Translator
+from sim.world.evaluation import COUNTERS, Evaluator, NotHandled, Translator
 from sim.world.kinds import Kind, Value
 from sim.world.rows import Row
 
 _STRING = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
 _WORD = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\W\d]\w*")
-_REFUSED = {"FunctionExpression": "functions cannot be defined"}
+_REFUSED = {
+    "FunctionExpression": "functions cannot be defined",
+    "MappingExpression": "mappings in braces are not part of the language",
+    "SetExpression": "sets in braces are not part of the language; write a list in brackets",
+}
 _CACHE_SIZE = 256
 
 
@@ -55,6 +59,14 @@ FUNCTIONS: dict[str, tuple[Any, Any]] = {
     "any": (_truth_function("any"), any),
     "all": (_truth_function("all"), all),
 }
+
+
+RESERVED = {
+    *COUNTERS,
+    *("state", "speaker", "done", "act", "me", "it", "result", "all", "self", "team", "speakers", "nobody"),
+    *("true", "false", "null", "and", "or", "not", "in", "for", "if"),
+}
+"""Names that the language or the format gives a meaning of its own."""
 
 
 class ExpressionError(SimError):
@@ -317,6 +329,10 @@ def _check(tree: Any, vocabulary: Vocabulary) -> None:
             _check_equality(node, vocabulary)
         if isinstance(node, ast.ContainsExpression):
             _check_contains(node, vocabulary)
+        if isinstance(node, ast.ComprehensionExpression):
+            name = _unspell(node.variable)
+            if name in {*vocabulary.kinds, *vocabulary.records, *FUNCTIONS, *RESERVED}:
+                raise ExpressionError(f"the name '{name}' after 'for' is already taken")
 
 
 def _check_equality(node: Any, vocabulary: Vocabulary) -> None:

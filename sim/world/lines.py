@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rule_engine import DataType
 
 from sim.errors import did_you_mean
 from sim.world import expressions
+from sim.world.acts import Acts
 from sim.world.circles import Circle
-from sim.world.expressions import Vocabulary
+from sim.world.expressions import RESERVED, Compiled, Vocabulary
 from sim.world.format import Move
 from sim.world.kinds import Kind, Value
 from sim.world.source import KeyPath
 from sim.world.world import MoveDef, Pick, PickFrom, Policy
-
-if TYPE_CHECKING:
-    from sim.world.compiler import Compiler
 
 FROM_LOG = "log"
 """What a world is called that comes from a log, which keeps the lines of the run's language alone."""
@@ -28,7 +26,7 @@ _SHAPE = "must be an expression, {pick: [a, b]}, {pick: {a: weight, b: weight}},
 class Lines:
     """Compiles the lines of a world; ``compiled`` has, by state, who may take which moves."""
 
-    def __init__(self, world: Compiler) -> None:
+    def __init__(self, world: Acts) -> None:
         self._world = world
         self.compiled: dict[str, tuple[tuple[str, Circle, tuple[MoveDef, ...]], ...]] = {}
         for state, keys in world.spec.lines.items():
@@ -37,7 +35,7 @@ class Lines:
             found = []
             for key, moves in keys.items():
                 path: KeyPath = ("lines", state, key)
-                circle = world.circle([key], path)
+                circle = world.known_circle([key], path)
                 if world.everyone(circle):
                     compiled = tuple(self._move(m, circle, (*path, i)) for i, m in enumerate(moves))
                     found.append((key, circle, compiled))
@@ -50,6 +48,8 @@ class Lines:
         for name, given in move.let.items():
             here = (*path, "let", name)
             if name in {
+                *(RESERVED - {"act", "result"}),
+                *expressions.FUNCTIONS,
                 *world.spec.facts,
                 *world.spec.derived,
                 *world.spec.tables,
@@ -64,7 +64,7 @@ class Lines:
         acts = {a: self._policies(a, given, circle, words, (*path, "do", a)) for a, given in move.do.items()}
         self._check_open(acts, circle, path)
         when = world.compile(move.when, (*path, "when"), DataType.BOOLEAN, world.own)
-        return MoveDef(world.seen_by(circle, when, path), move, let, acts)
+        return MoveDef(self._seen_by(circle, when, path), move, let, acts)
 
     def _say(self, move: Move, names: set[str], path: KeyPath) -> None:
         world = self._world
@@ -89,6 +89,12 @@ class Lines:
                 world.problem((*path, "do", name), "not-open", f"'{state}' does not open '{name}'")
             elif world.everyone(action.by).isdisjoint(world.everyone(circle)):
                 world.problem((*path, "do", name), "not-open", f"'{who}' may not '{name}'")
+
+    def _seen_by(self, circle: Circle, compiled: Compiled, path: KeyPath) -> Compiled:
+        """Note what scripted players would peep at; who spoke last in the state is no secret if they heard it."""
+        state = self._world.states[str(path[1])]
+        hears = state.heard_by.covers(state.speakers, self._world.universe)
+        return self._world.seen_by(circle, compiled, path, {"speaker"} if hears else set())
 
     def _policies(
         self, action: str, given: Mapping[str, Any], circle: Circle, words: Vocabulary, path: KeyPath
@@ -117,13 +123,13 @@ class Lines:
             return self._read(value, kind, path)
         text = str(value).lower() if isinstance(value, bool) else str(value)
         compiled = self._world.compile(text, path, expressions.type_of(kind), words)
-        return self._world.seen_by(circle, compiled, path)
+        return self._seen_by(circle, compiled, path)
 
     def _let(self, given: Any, circle: Circle, words: Vocabulary, path: KeyPath) -> tuple[Policy, Any]:
         if isinstance(given, dict):
             return self._pick(given, None, circle, words, path)
         text = str(given).lower() if isinstance(given, bool) else str(given)
-        compiled = self._world.seen_by(circle, self._world.compile(text, path, None, words), path)
+        compiled = self._seen_by(circle, self._world.compile(text, path, None, words), path)
         return compiled, compiled.type
 
     def _pick(
@@ -153,12 +159,12 @@ class Lines:
     ) -> tuple[Policy, Any]:
         world = self._world
         chosen = world.compile(options, (*path, "pick"), DataType.ARRAY(DataType.UNDEFINED), words)
-        world.seen_by(circle, chosen, path)
+        self._seen_by(circle, chosen, path)
         item = getattr(chosen.type, "value_type", DataType.STRING)
         weight = None
         if by is not None:
             weight = world.compile(str(by), (*path, "by"), DataType.FLOAT, words.extended({"it": item}))
-            world.seen_by(circle, weight, path)
+            self._seen_by(circle, weight, path)
         return PickFrom(chosen, weight), item
 
     def _read(self, given: Any, kind: Kind, path: KeyPath) -> Value:

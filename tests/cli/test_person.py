@@ -135,8 +135,20 @@ def test_any_agent_can_be_played_by_a_person(typed: Typed) -> None:
     assert of(log, "ballot")[0].votes["P3"] == "P2"
     assert "your card=the ace" in err
     assert "the ten" not in err
+    assert "JSON" not in err
     assert "send.choice (Ann | Bob):" in err
     assert {c.role for c in of(log, "call") if c.model == "human"} == {"P3", "guest"}
+
+
+def test_who_plays_sees_no_more_than_its_role_hears(typed: Typed) -> None:
+    """Neither the acts of others nor how they vote are on the screen; without a person all of it is."""
+    lines, options = ["P1", "P3", "I am Cai.", *MEAL, "Bob"], ("--model", "P3=human", "--model", "guest=scripted")
+    _, playing, err = typed(lines, *options)
+    assert "→ send choice=P2" in playing
+    assert playing.count("→ send") == 1
+    assert "⚖" not in playing + err
+    _, watching, _ = typed(["P1", "P3"], "--model", "guest=scripted", "--seed", "1")
+    assert (watching.count("→ send"), watching.count("⚖")) == (3, 1)
 
 
 def test_the_role_of_a_person_can_be_given_to_a_model(typed: Typed) -> None:

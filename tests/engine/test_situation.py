@@ -281,7 +281,7 @@ def test_an_effect_on_nobody_does_nothing(night: World) -> None:
 
 def test_an_effect_on_an_agent_without_the_fact_is_refused(night: World) -> None:
     """The host is neither alive nor dead."""
-    with pytest.raises(Refused, match="alive: not everybody has one"):
+    with pytest.raises(Refused, match="wrong: cannot be done now"):
         do(night, start(night), "host", "wrong")
 
 

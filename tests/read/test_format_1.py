@@ -56,8 +56,8 @@ def test_a_log_of_format_1_is_opened_and_its_chain_holds(logs: tuple[RunLog, Run
 def test_a_log_of_format_1_is_replayed_for_all_and_for_each_role(logs: tuple[RunLog, RunLog]) -> None:
     """Entry by entry as the same run in today's format."""
     today, old = logs
-    for role in (None, *today.header.models):
-        shown, wanted = (list(Transcript(log.header, role).entries(log.records)) for log in (old, today))
+    for roles in ((), *((role,) for role in today.header.models)):
+        shown, wanted = (list(Transcript(log.header, *roles).entries(log.records)) for log in (old, today))
         assert wanted == shown
         assert wanted
 

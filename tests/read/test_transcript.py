@@ -44,7 +44,7 @@ def _dangerous(text: str) -> set[str]:
 
 
 def _entries(log: RunLog, role: str | None = None) -> list[Entry]:
-    return list(Transcript(log.header, role).entries(log.records))
+    return list(Transcript(log.header, *([role] if role else [])).entries(log.records))
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +118,7 @@ def test_a_role_is_shown_the_states_that_it_takes_part_in(runs: list[RunLog]) ->
         entered = [r.state for r in log.records if isinstance(r, EpisodeStarted)]
         entered += [r.to for r in log.records if isinstance(r, Transition) and r.to in states]
         for role in (None, *log.header.models):
-            transcript = Transcript(log.header, role)
+            transcript = Transcript(log.header, *([role] if role else []))
             wanted = [transcript.state(s) for s in entered if role is None or role in states[s]["speakers"]]
             assert wanted == [e.text for e in transcript.entries(log.records) if e.kind == "state"]
 

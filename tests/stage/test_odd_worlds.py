@@ -34,9 +34,7 @@ limits: {turns: 12}
 """
 
 
-REASON = (
-    "it would break the rule 'yard: share: '10000000 / n' cannot be computed: arithmetic error: division by zero'"
-)
+REASON = "it would break the rule '…'"
 
 
 def play(tmp_path: Path, answer: str, text: str = WORLD) -> RunLog:
@@ -54,7 +52,7 @@ def outcome(log: RunLog) -> tuple[str, str | None]:
 
 
 def test_an_act_that_leads_to_an_arrow_that_cannot_be_taken_is_sent_back(tmp_path: Path) -> None:
-    """The reason names the arrow, nothing is done, and the world goes on."""
+    """The reason does not tell what was computed, nothing is done, and the world goes on."""
     log = play(tmp_path, '{"say": "x", "write": {"note": "hi", "items": 0}}')
     assert outcome(log) == ("out_of_limits", None)
     reasons = [reason for r in log.records if r.type == "refusal" for reason in r.reasons]

@@ -15,13 +15,14 @@ import autogen
 
 from sim.engine import tokens
 from sim.engine.prompt import Prompt, field_schema
-from sim.engine.situation import open_tools
+from sim.engine.situation import open_tools, scope, shown
 from sim.errors import DefinitionError, ModelError
 from sim.models import prices
 from sim.models.model import Reply, Request
 from sim.record.records import Usage
 from sim.stage.exchange import MAX_ANSWER
 from sim.world.kinds import label_of
+from sim.world.templates import render
 
 _NOT_TAKEN = (400, 404, 415, 422)
 """What endpoints answer that know no JSON Schema output, or no tools."""
@@ -165,7 +166,8 @@ def _tools(request: Request) -> list[dict[str, Any]]:
     for offer in open_tools(request.world, request.situation, request.role):
         fields = {name: field_schema(kind, request.language) for name, kind in offer.kinds.items()}
         parameters = {"type": "object", "properties": fields, "required": list(fields)}
-        about = label_of(offer.action.about, request.language)
+        names = shown(request.world, request.role, scope(request.world, request.situation), request.language)
+        about = render(label_of(offer.action.about, request.language), names)
         function = {"name": offer.name, "description": about, "parameters": parameters}
         found.append({"type": "function", "function": function})
     return found
