@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import re
 from collections import Counter
@@ -20,6 +22,8 @@ _FENCE = "```"
 MAX_PROBLEMS = 8
 """A model is sent so many reasons at most; more would not help it, and a hostile one could make thousands."""
 _SPACES = re.compile(r"\s+")
+_THOUGHTS = re.compile(r"^\s*<think>.*?</think>", re.DOTALL)
+"""How open-weight reasoning models mark their thinking, where a server passes it on."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ def read(
     the turn will take, so that one which would be refused, or would break an invariant, is a problem here.
     With ``has_tools`` it may ask for look-ups instead.
     """
+    raw = without_thoughts(raw)
     offers = open_actions(world, situation, role)
     tools = open_tools(world, situation, role) if has_tools else []
     is_code = world.states[situation.state].is_verbatim and not offers and not tools
@@ -112,8 +117,24 @@ def _find_object(raw: str) -> tuple[dict[str, Any] | None, str, str | None]:
         return None, text, _scrubbed(detail)
     except RecursionError:
         return None, text, "nested too deeply"
+    if _has_object(text[end:]):
+        return None, text, "more than one object"
     around = f"{text[:start]} {text[end:]}".replace("```json", "").replace(_FENCE, "")
     return _scrubbed(value), around.strip(), None
+
+
+def _has_object(text: str) -> bool:
+    """Whether there is another JSON object in a text, so that it is not clear which is meant."""
+    for match in itertools.islice(re.finditer(r"\{", text), 20):
+        with contextlib.suppress(ValueError, RecursionError):
+            if json.JSONDecoder().raw_decode(text, match.start())[0]:
+                return True
+    return False
+
+
+def without_thoughts(raw: str) -> str:
+    """An answer without what a reasoning model thought before it, which is not for others to hear."""
+    return _THOUGHTS.sub("", raw)
 
 
 def _scrubbed(value: Any) -> Any:
@@ -144,7 +165,7 @@ def _acts(
     problems: list[str] = []
     for name, value in given.items():
         if value is None or value is False:
-            if name in open_now and _is_abstention(open_now[name]):
+            if value is None and name in open_now and _is_abstention(open_now[name]):
                 acts.append(Act(name, {"choice": None}))
             continue
         if name in open_now:

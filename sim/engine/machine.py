@@ -355,6 +355,9 @@ def _round(world: World, situation: Situation, state: StateDef) -> tuple[str, ..
         found = (name,) if name in found else ()
     elif state.order == "single":
         found = found[:1]
+    for name in situation.runoffs:
+        ballot = world.actions[name].ballot
+        found = tuple(a for a in found if ballot is None or is_in(values, a, ballot.voters))
     return found if state.is_at_once or allowed(world, situation, found) else ()
 
 

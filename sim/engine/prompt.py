@@ -245,7 +245,8 @@ def _shape(offers: Sequence[Offer], language: str, *, is_silent: bool) -> str:
     parts = [] if is_silent else [f'"say": "{phrase(language, "say")}"']
     for offer in offers:
         fields = ", ".join(f'"{n}": {_example(k, language)}' for n, k in offer.kinds.items())
-        or_null = "" if offer.is_due else f" ({phrase(language, 'not_now')})"
+        is_vote = getattr(offer.action, "ballot", None) is not None  # one that is not due may be abstained from
+        or_null = "" if offer.is_due else f" ({phrase(language, 'abstain' if is_vote else 'not_now')})"
         parts.append(f'"{offer.name}": {{{fields}}}{or_null}')
     return "{" + ", ".join(parts) + "}"
 

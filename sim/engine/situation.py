@@ -282,6 +282,8 @@ def open_actions(world: World, situation: Situation, agent: str) -> list[Offer]:
             continue
         if action.ballot is not None and agent in situation.votes.get(name, {}):
             continue
+        if situation.runoffs and name not in situation.runoffs:
+            continue  # where a vote is taken again, the rest of its round is over
         offer = _offer(world, situation, action, inner)
         if offer is not None:
             found.append(offer)

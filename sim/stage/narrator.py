@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sim.engine import prompt
+from sim.engine.answers import without_thoughts
 from sim.engine.ballots import Count
 from sim.engine.clock import Clock
 from sim.engine.machine import Step
@@ -189,7 +190,7 @@ class Narrator:
             draft=said[-1].text,
         )
         raw = call_record(stage, request, stage.models[role].answer(request), self._note)
-        return one_line(raw).strip()[: stage.world.spec.limits.utterance] or said[-1].text
+        return one_line(without_thoughts(raw)).strip()[: stage.world.spec.limits.utterance] or said[-1].text
 
     def _say(self, situation: Situation, text: str, heard_by: tuple[str, ...], ahead: int = 0) -> None:
         turn = situation.turn + ahead

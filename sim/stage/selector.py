@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 
 from sim.engine import prompt
+from sim.engine.answers import without_thoughts
 from sim.engine.phrases import phrase
 from sim.engine.prompt import Prompt, Utterance
 from sim.engine.selection import candidates
@@ -71,7 +72,7 @@ class Selector:
             candidates=self.candidates,
         )
         answer = call_record(stage, request, stage.models[SELECTOR].answer(request), self._note)
-        named = mentioned(world, answer, self.candidates, stage.language)
+        named = mentioned(world, without_thoughts(answer), self.candidates, stage.language)
         self._attempt += 1
         if len(named) == 1:
             return self._done(situation, named[0], SELECTOR), answer

@@ -239,18 +239,22 @@ class Acts(Declarations):
             if group.known_to.covers(Circle(groups=frozenset({name})), self.universe):
                 continue
             if any(
-                not self._is_known(read, group.where, Circle(self.universe[name])) for read in group.where.reads
+                not self._knows_enough(read, group.where, Circle(self.universe[name])) for read in group.where.reads
             ):
                 self.problem(path, "not-known", f"who is in '{name}' is not known to its own members")
         return circle
 
-    def _is_known(self, name: str, compiled: Compiled, circle: Circle) -> bool:
+    def _knows_enough(self, name: str, compiled: Compiled, circle: Circle) -> bool:
         """Whether all of some agents know what a condition reads; of what each has, its own is enough."""
+        fact = self.facts.get(name)
+        is_own = fact is not None and fact.known_to.own and name not in compiled.reads_of_others
+        return is_own or self.is_known(name, circle)
+
+    def is_known(self, name: str, circle: Circle) -> bool:
+        """Whether all of some agents know what an expression reads by a name."""
         fact, group = self.facts.get(name), self.groups.get(name)
         if name in {"done", "speaker"}:
             return False
-        if fact is not None and fact.known_to.own and name not in compiled.reads_of_others:
-            return True
         known = fact.known_to if fact is not None else group.known_to if group is not None else None
         return known is None or known.covers(circle, self.universe)
 
@@ -261,7 +265,7 @@ class Acts(Declarations):
         for name in sorted(compiled.reads - known):
             parts = [Circle(groups=frozenset({g})) for g in sorted(circle.groups)]
             parts += [Circle(frozenset({a})) for a in self.cast if a in circle.agents]
-            blind = [min(p.agents | p.groups) for p in parts if not self._is_known(name, compiled, p)]
+            blind = [min(p.agents | p.groups) for p in parts if not self._knows_enough(name, compiled, p)]
             if blind:
                 self.problem(path, "not-known", f"'{name}' is not known to '{', '.join(blind)}'")
         return compiled

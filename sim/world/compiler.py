@@ -12,6 +12,7 @@ from sim.world.acts import Acts
 from sim.world.circles import Circle, union
 from sim.world.expressions import RESERVED, Compiled
 from sim.world.format import Persona, WorldFile
+from sim.world.kinds import label_of
 from sim.world.lines import Lines
 from sim.world.phases import State, Transition
 from sim.world.source import KeyPath, Source
@@ -61,6 +62,8 @@ class Compiler(Acts):
         repeat = Circle(frozenset(self.cast)) if state.repeat is True else Circle()
         if isinstance(state.repeat, list):
             repeat = self.circle(state.repeat, (*path, "repeat"))
+        opened = self._open_here(state, speakers, path)
+        self._votes(opened, narrated, (*path, "actions"))
         summary = state.summary
         if summary is not None:
             self.words(summary.ask, (*path, "summary", "ask"))
@@ -76,7 +79,7 @@ class Compiler(Acts):
             state.verbatim,
             state.narrate,
             self._tell(state, speakers, path),
-            self._open_here(state, speakers, path),
+            opened,
             heard_by,
             is_team,
             state.context or self.spec.context,
@@ -110,6 +113,28 @@ class Compiler(Acts):
                 if by:
                     self.problem(here, "no-actor", f"nobody who speaks here may '{name}' (it is by {by})")
         return found
+
+    def _votes(self, opened: tuple[str, ...], heard_by: Circle, path: KeyPath) -> None:
+        """Note an open vote that gives a secret away, and a vote that cannot be taken again by itself."""
+        ballots = [b for n in opened if n in self.actions and (b := self.actions[n].ballot) is not None]
+        for ballot in ballots:
+            hidden = [
+                g
+                for g in sorted(ballot.voters.groups)
+                if not self.groups[g].known_to.covers(heard_by, self.universe)
+            ]
+            hidden += [n for n in sorted(ballot.on.reads) if not self.is_known(n, heard_by)]
+            if not ballot.is_secret and hidden and self.everyone(heard_by):
+                message = f"not all who hear the open vote '{ballot.name}' know '{hidden[0]}'; make it secret"
+                self.problem(path, "not-known", message)
+            again = [
+                r
+                for r in ballot.tie
+                if r == "revote" or (r in self.facts and "revote" in self.facts[r].kind.options)
+            ]
+            if again and len(ballots) > 1:
+                message = f"'{ballot.name}' may be taken again, so it cannot share a state with another vote"
+                self.problem(path, "revote", message)
 
     def _heard_by(self, state: State, speakers: Circle, path: KeyPath) -> tuple[Circle, bool]:
         if state.heard_by in ([], ["speakers"]):
@@ -174,10 +199,22 @@ class Compiler(Acts):
         for state in sorted(set(spec.states) & set(spec.ends)):
             self.problem(("ends", state), "name", f"'{state}' is also a state")
         self._check_unique()
+        self._check_called()
         for end in sorted({OUT_OF_LIMITS, BROKEN} & set(spec.ends)):
             self.problem(("ends", end), "name", f"'{end}' is an end that every world has")
         for key in ("title", "about", "opening"):
             self.words(getattr(spec, key), (key,), set(self.cast) if key == "opening" else None)
+
+    def _check_called(self) -> None:
+        """No two agents have one name: an answer that names it would not say whom it means."""
+        for language in self.spec.languages:
+            called: dict[str, str] = {}
+            for agent, role in self.cast.items():
+                name = label_of(self.agent_labels[agent], language)
+                if name in called:
+                    self.problem(("roles", role), "name", f"{called[name]} and {agent} are both called '{name}'")
+                    return
+                called[name] = agent
 
     def _check_unique(self) -> None:
         """Facts, derived values, tables and roles share one space of names, which words may not enter."""

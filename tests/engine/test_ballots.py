@@ -269,7 +269,13 @@ def test_a_vote_for_one_who_is_no_candidate_is_missing() -> None:
     )
 
 
-@pytest.mark.parametrize("answer", [{"pick": None}, {"pick": {"choice": None}}, {"pick": False}])
+def test_a_false_is_no_abstention() -> None:
+    """It says no to the vote, not nobody in it; so no ballot came."""
+    found = of(played(world(abstain=True), lambda _: json.dumps({"say": "No.", "pick": False})), "ballot")[0]
+    assert (found.votes, found.missing) == ({}, PLAYERS)
+
+
+@pytest.mark.parametrize("answer", [{"pick": None}, {"pick": {"choice": None}}])
 def test_null_is_an_abstention_only_where_it_may_be(answer: dict[str, Any]) -> None:
     """Where a vote is due, an answer without one is sent back."""
     free = of(played(world(abstain=True), lambda _: json.dumps(answer)), "ballot")[0]

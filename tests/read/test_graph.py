@@ -66,8 +66,8 @@ TITLES = (
 def _loops(folder: Path, title: str, persona: str | None = None) -> World:
     (folder / "personas").mkdir(parents=True)
     (folder / "world.yaml").write_text(LOOPS.replace("TITLE", json.dumps(title)), encoding="utf-8")
-    called = json.dumps(persona or title)
-    for name in ("clerk", "guest"):
+    for number, name in enumerate(("clerk", "guest"), 1):
+        called = json.dumps(f"{persona or title} {number}")
         (folder / "personas" / f"{name}.yaml").write_text(f"persona: {name}\nname: {called}\n", encoding="utf-8")
     return sim.load(folder)
 
