@@ -256,6 +256,7 @@ def kind_now(world: World, situation: Situation, action: str, given: FieldDef, i
         options = given.one_of(inner)
     except ExpressionError:
         options = ()
+    options = options or ()
     again = situation.runoffs.get(action)
     if again is not None:
         options = tuple(o for o in options if o in again)

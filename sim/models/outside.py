@@ -5,6 +5,8 @@ All of it is in the log, so a log is replayed and verified without the user and 
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
@@ -60,12 +62,15 @@ class Live:
     ) -> str:
         """Call the function of a tool."""
         given = {name: to_json(value) for name, value in fields.items()}
-        found = call(world, world.tools[tool].rule or "", situation, role, **given)
-        return ", ".join(map(str, found)) if isinstance(found, list | tuple) else str(found)
+        return str(call(world, world.tools[tool].rule or "", situation, role, _listed, **given))
 
 
-def call(world: World, function: str, situation: Situation, me: str, **given: Any) -> Any:
-    """Call a function of a world's rules with what it is told of the situation.
+def call(
+    world: World, function: str, situation: Situation, me: str, read: Callable[[Any], Any] = str, **given: Any
+) -> Any:
+    """Call a function of a world's rules with what it is told of the situation, and ``read`` what it gives.
+
+    What it prints goes to standard error, for the output may be a document.
 
     Raises:
         DefinitionError: if the world has no such function, or it fails.
@@ -84,9 +89,16 @@ def call(world: World, function: str, situation: Situation, me: str, **given: An
         "episode": situation.episode,
     }
     try:
-        return world.rules[function](told, **given)
-    except Exception as error:
+        with contextlib.redirect_stdout(sys.stderr):
+            return read(world.rules[function](told, **given))
+    except (KeyboardInterrupt, DefinitionError):
+        raise
+    except BaseException as error:
         raise DefinitionError(f"rules.py: {function} failed: {type(error).__name__}: {error}") from error
+
+
+def _listed(found: Any) -> str:
+    return ", ".join(map(str, found)) if isinstance(found, list | tuple) else str(found)
 
 
 class FromLog:

@@ -25,14 +25,16 @@ class Ruled:
         """The function's name."""
         return {"name": self.name}
 
+    def _words(self, given: Any) -> str:
+        if not isinstance(given, str | dict):
+            raise DefinitionError(f"rules.py: {self._function} must give words or a mapping")
+        return given if isinstance(given, str) else json.dumps(given, ensure_ascii=False, default=str)
+
     def answer(self, request: Request) -> Reply:
         """Call the function; it costs nothing.
 
         Raises:
             DefinitionError: if it fails or gives neither words nor a mapping.
         """
-        given = call(request.world, self._function, request.situation, request.role)
-        if not isinstance(given, str | dict):
-            raise DefinitionError(f"rules.py: {self._function} must give words or a mapping")
-        text = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False, default=str)
+        text = call(request.world, self._function, request.situation, request.role, self._words)
         return Reply(text, Usage(prompt=0, completion=0, is_estimated=False), Decimal(0), "USD")

@@ -192,7 +192,10 @@ class Acts(Declarations):
         for target, text in sets.items():
             here = (*path, target)
             name, bracket, index = target.partition("[")
-            index = index.strip().removesuffix("]").strip()
+            if bracket and (not index.endswith("]") or not index[:-1].strip()):
+                self.problem(here, "effect", f"write '{name}[AGENT]' or '{name}[*]'")
+                continue
+            index = index.removesuffix("]").strip()
             if not self.check_name(name, "facts", here) or name not in self.kinds:
                 continue
             if bool(bracket) != (self.facts[name].of is not None):

@@ -206,7 +206,13 @@ class Compiler(Acts):
             self.words(getattr(spec, key), (key,), set(self.cast) if key == "opening" else None)
 
     def _check_called(self) -> None:
-        """No two agents have one name: an answer that names it would not say whom it means."""
+        """No two agents have one id or one name: an answer that names it would not say whom it means."""
+        mine: dict[str, str] = {}
+        for role, agents in self.roles.items():
+            for agent in agents:
+                if agent in mine:
+                    self.problem(("roles", role), "name", f"'{agent}' is also an agent of '{mine[agent]}'")
+                mine[agent] = role
         for language in self.spec.languages:
             called: dict[str, str] = {}
             for agent, role in self.cast.items():

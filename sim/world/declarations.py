@@ -300,6 +300,8 @@ class Declarations(Cast):
             if word not in kind.options:
                 hint = did_you_mean(word, kind.options)
                 self.problem((*path, word), "deal", f"'{word}' is not one of the choices{hint}")
+            if count < 0:
+                self.problem((*path, word), "deal", "cannot be dealt less than no times")
             dealt += [word] * max(0, min(count, 99))
         if of and len(dealt) != len(of):
             self.problem(path, "deal", f"deals {len(dealt)} values over {len(of)} agents")
@@ -354,6 +356,10 @@ class Declarations(Cast):
             path: KeyPath = ("derived", name)
             self.words(derived.label, (*path, "label"))
             compute = self.compile(derived.is_, path)
+            if not expressions.is_plain(compute.type):
+                self.problem(
+                    path, "expression", "is a table or a row; a derived value is a flag, number, word or list"
+                )
             kind = _kind_of(compute.type, self.labels)
             known = self._common(compute.reads, self.groups)
             if derived.known_to is not None:

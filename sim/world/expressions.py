@@ -30,6 +30,8 @@ _REFUSED = {
     "SetExpression": "sets in braces are not part of the language; write a list in brackets",
 }
 _CACHE_SIZE = 256
+MAX_LOOPS = 3
+"""Loops within each other; each multiplies the time that an expression takes by the length of its list."""
 
 
 def _number_function(name: str) -> Any:
@@ -64,7 +66,7 @@ FUNCTIONS: dict[str, tuple[Any, Any]] = {
 RESERVED = {
     *COUNTERS,
     *("state", "speaker", "done", "act", "me", "it", "result", "all", "self", "team", "speakers", "nobody"),
-    *("true", "false", "null", "and", "or", "not", "in", "for", "if"),
+    *("true", "false", "null", "and", "or", "not", "in", "for", "if", "elif", "else", "while", "nan", "inf"),
 }
 """Names that the language or the format gives a meaning of its own."""
 
@@ -210,8 +212,11 @@ class Compiled:
         tree = self._rule.statement.expression
         _check(tree, vocabulary)
         self.type = tree.result_type
-        if wanted is not None and not DataType.is_compatible(self.type, wanted):
-            raise ExpressionError(f"'{text}' is {_type_name(self.type)}, but {_type_name(wanted)} is needed")
+        for found in (self.type, *_leaves(tree)) if wanted is not None else ():
+            if not DataType.is_compatible(found, wanted) and found != DataType.NULL:
+                raise ExpressionError(f"'{text}' is {_type_name(found)}, but {_type_name(wanted)} is needed")
+            if found == DataType.NULL and DataType.is_type(wanted, DataType.ARRAY):
+                raise ExpressionError(f"'{text}' may be null, but a list is needed; the empty list is []")
         names = {_unspell(n.name) for n in _walk(tree) if isinstance(n, ast.SymbolExpression)}
         self.reads: frozenset[str] = frozenset(n for n in names if n in vocabulary.kinds or n in vocabulary.records)
         self.reads_of_others = self.reads - _own(tree)
@@ -292,11 +297,16 @@ def _resolve(scope: Mapping[str, Any], name: str) -> Any:
 
 def _walk(node: Any) -> Iterator[Any]:
     yield node
+    for child in _children(node):
+        yield from _walk(child)
+
+
+def _children(node: Any) -> Iterator[Any]:
     for name in _attributes(node.__class__) + tuple(getattr(node, "__dict__", ())):
         value = getattr(node, name, None)
         for child in value if isinstance(value, tuple | list) else (value,):
             if isinstance(child, ast.ASTNodeBase):
-                yield from _walk(child)
+                yield child
 
 
 @functools.cache
@@ -314,14 +324,51 @@ def _check_text(text: str) -> None:
         raise ExpressionError("regular expressions are not part of the language")
     if "**" in plain:
         raise ExpressionError("powers are not part of the language")
+    if re.search(r"(?<![\w.])(?:nan|inf)(?!\w)", plain):
+        raise ExpressionError("'nan' and 'inf' are no numbers of the language")
     if re.search(r"<<|>>|\^|(?<![&])&(?!&)|(?<!\|)\|(?!\|)", plain):
         raise ExpressionError("bit operations are not part of the language")
     if re.search(r"(?<!\w)[bdt]\"\"", plain):
         raise ExpressionError("dates and bytes are not part of the language")
 
 
+def is_plain(kind: Any) -> bool:
+    """Whether values of a type are flags, numbers, words, or lists of these, as facts are."""
+    item = kind.value_type if DataType.is_type(kind, DataType.ARRAY) else kind
+    return item in (DataType.BOOLEAN, DataType.FLOAT, DataType.STRING, DataType.NULL, DataType.UNDEFINED)
+
+
+def _leaves(node: Any) -> Iterator[Any]:
+    """The types that an expression may have, by the branches that are taken in it."""
+    if isinstance(node, ast.TernaryExpression):
+        yield from _leaves(node.case_true)
+        yield from _leaves(node.case_false)
+    else:
+        yield node.result_type
+
+
+def _depth(node: Any) -> int:
+    """How many loops stand within each other."""
+    inner = max((_depth(child) for child in _children(node)), default=0)
+    return inner + isinstance(node, ast.ComprehensionExpression)
+
+
+def _check_alike(kinds: list[Any], what: str) -> None:
+    kinds = [k for k in kinds if k not in (DataType.NULL, DataType.UNDEFINED)]
+    for kind in kinds[1:]:
+        if not DataType.is_compatible(kinds[0], kind):
+            raise ExpressionError(f"{what} {_type_name(kinds[0])} and {_type_name(kind)}")
+
+
 def _check(tree: Any, vocabulary: Vocabulary) -> None:
+    if _depth(tree) > MAX_LOOPS:
+        raise ExpressionError(f"more than {MAX_LOOPS} loops within each other")
     for node in _walk(tree):
+        if isinstance(node, ast.TernaryExpression):
+            _check_alike(list(_leaves(node)), "the two sides of '?' are")
+        if isinstance(node, ast.ArrayExpression):
+            items = node.value if isinstance(node.value, tuple | list) else ()
+            _check_alike([item.result_type for item in items if isinstance(item, ast.ASTNodeBase)], "a list holds")
         kind = type(node).__name__
         if kind in _REFUSED:
             raise ExpressionError(_REFUSED[kind])

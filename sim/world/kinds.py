@@ -115,7 +115,7 @@ class Kind:
             raise ValueError("must be text")
         if len(given) > most:
             raise ValueError(f"must be at most {most} characters long")
-        return " ".join(CONTROL.sub("", given).split())
+        return " ".join(CONTROL.sub("", given.encode("utf-8", "replace").decode()).split())
 
     def _read_choice(self, given: object) -> str | None:
         if given is None:

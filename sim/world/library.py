@@ -106,6 +106,9 @@ def _check_variants(variants: Any, source: Source) -> None:
     wrong = [n for n, patch in variants.items() if not isinstance(patch, dict)]
     if wrong:
         raise DefinitionError.of([source.problem(("variants", n), "dict-type", shape) for n in wrong])
+    nested = [("variants", n, "variants") for n, patch in variants.items() if "variants" in patch]
+    if nested:
+        raise DefinitionError.of([source.problem(p, "variants", "a variant has no variants") for p in nested])
 
 
 def _add_lines(source: Source, lines: Source) -> None:

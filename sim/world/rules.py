@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import sys
 import types
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -27,12 +29,16 @@ def load_rules(path: Path) -> Functions:
     module = types.ModuleType(f"sim_rules_{path.parent.name}")
     module.__file__ = str(path)
     try:
-        code = compile(path.read_text(encoding="utf-8"), str(path), "exec")
-        exec(code, module.__dict__)  # noqa: S102 - the world's own code, which its user asked to run
+        code = compile(path.read_text(encoding="utf-8"), str(path), "exec", dont_inherit=True)
+        sys.modules[module.__name__] = module  # dataclasses look their module up
+        with contextlib.redirect_stdout(sys.stderr):
+            exec(code, module.__dict__)  # noqa: S102 - the world's own code, which its user asked to run
     except SyntaxError as error:
         problem = Problem(str(path), error.lineno or 1, error.offset or 1, "rules", str(error.msg))
         raise DefinitionError.of([problem]) from None
-    except Exception as error:  # noqa: BLE001 - a user's code may fail in any way
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - a user's code may fail in any way, and sys.exit() is one
         line = next((t.tb_lineno for t in _frames(error) if t.tb_frame.f_code.co_filename == str(path)), 1)
         problem = Problem(str(path), line, 1, "rules", f"{type(error).__name__}: {error}")
         raise DefinitionError.of([problem]) from None

@@ -62,7 +62,7 @@ def test_a_chat_that_is_over_cannot_be_started_again(world: World, tmp_path: Pat
     initiator, manager = sim.group_chat(world, seed=1, out=tmp_path / "chat.jsonl")
     initiator.initiate_chat(manager, message="Hello.", silent=True)
     before = (tmp_path / "chat.jsonl").read_bytes()
-    with pytest.raises(DefinitionError, match="this chat has been played to its end"):
+    with pytest.raises(DefinitionError, match="this chat is over"):
         initiator.initiate_chat(manager, message="Hello again.", silent=True)
     assert (tmp_path / "chat.jsonl").read_bytes() == before
 

@@ -60,6 +60,7 @@ HOLDERS = {
     "vision": {"seer"},
     "protected": {"doctor"},
     "protected_before": set(),
+    "guarded": set(),
     "antidote": {"witch"},
     "poison_left": {"witch"},
     "dying": {"witch"},

@@ -6,9 +6,9 @@ they say, and it carries the messages; what those mean is the episode's.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -32,7 +32,7 @@ def _never(message: object) -> bool:
     return False
 
 
-@contextmanager
+@contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Keep AutoGen's loggers from telling what the log tells."""
     loggers = [logging.getLogger(name) for name in ("autogen.oai.client", "ag2.event.processor")]
@@ -112,6 +112,7 @@ class _Cast:
         self.chat = autogen.GroupChat(
             agents=[self.initiator, *self.agents.values()],
             messages=[],
+            admin_name=_free_name("Admin", self.agents),  # to whom an interrupt would be handed over
             max_round=_NO_LIMIT,
             speaker_selection_method=self._select,
             allow_repeat_speaker=True,
@@ -150,7 +151,8 @@ class _Cast:
         )
 
         def reply(recipient: Any, messages: Any = None, sender: Any = None, config: Any = None) -> tuple[bool, str]:
-            return True, self.current().speak(role)
+            with self._ending_on_error():
+                return True, self.current().speak(role)
 
         agent.register_reply([autogen.Agent, None], reply, remove_other_reply_funcs=True)
         return agent
@@ -158,20 +160,29 @@ class _Cast:
     def _select(self, last_speaker: Any, chat: Any) -> Any:
         """The speaker-selection function: the last turn steps the machine, which names the next speaker."""
         if self.is_over:
-            raise DefinitionError("this chat has been played to its end; sim.group_chat makes another")
-        if self.episode is None:
-            self.episode = self.run.begin(
-                str(chat.messages[-1].get("content") or "").encode("utf-8", "replace").decode()
-            )
-            self.episode.start()
-        role = self.episode.next_speaker()
-        if role is None and self.episode.selector.is_open:
-            role = self._auto(last_speaker)
-        if role is None:
-            self.run.finish(self.episode)
+            raise DefinitionError("this chat is over; sim.group_chat makes another")
+        with self._ending_on_error():
+            if self.episode is None:
+                opening = str(chat.messages[-1].get("content") or "")
+                self.episode = self.run.begin(opening.encode("utf-8", "replace").decode())
+                self.episode.start()
+            role = self.episode.next_speaker()
+            if role is None and self.episode.selector.is_open:
+                role = self._auto(last_speaker)
+            if role is None:
+                self.run.finish(self.episode)
+                self.is_over = True
+                return None
+            return self.agents[role]
+
+    @contextlib.contextmanager
+    def _ending_on_error(self) -> Iterator[None]:
+        """After an error a chat that is started again would go on in the middle of a turn, so it is over."""
+        try:
+            yield
+        except BaseException:
             self.is_over = True
-            return None
-        return self.agents[role]
+            raise
 
     def _auto(self, last_speaker: Any) -> str | None:
         """Let AutoGen's own selection choose among those whom the world allows."""
