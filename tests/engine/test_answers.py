@@ -101,3 +101,21 @@ def test_a_long_answer_is_cut_and_control_characters_are_gone(world: World, payi
     """What is said is one line that fits the world's limit."""
     answer = read(world, paying, "patient", "\x1b[31mred\x07\u202e " + "x" * 10_000, 1.0, "en")
     assert (len(answer.text), answer.text[:9], answer.is_cut) == (600, "[31mred x", True)
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ('<think>maybe {"say": "no"}</think>{"say": "Yes."}', "Yes."),
+        ("<think>\nI am the wolf.\n</think>\nGood evening.", "Good evening."),
+    ],
+)
+def test_what_a_model_thought_before_its_answer_is_not_said(world: World, raw: str, text: str) -> None:
+    """It is for nobody's ears, and no act in it counts."""
+    assert read(world, begin(world, 1), "patient", raw, 1.0, "en").text == text
+
+
+def test_of_two_objects_it_is_not_clear_which_is_meant(world: World) -> None:
+    """So the answer is sent back."""
+    answer = read(world, begin(world, 1), "patient", '{"say": "a"} or {"say": "b"}', 1.0, "en")
+    assert "more than one object" in answer.problems[0]

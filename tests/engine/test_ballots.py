@@ -282,3 +282,39 @@ def test_null_is_an_abstention_only_where_it_may_be(answer: dict[str, Any]) -> N
     assert (free.votes, free.missing, free.by) == (dict.fromkeys(PLAYERS), [], "nobody")
     bound = played(world(), lambda _: json.dumps(answer))
     assert (of(bound, "ballot")[0].missing, len(of(bound, "refusal"))) == (PLAYERS, 5)
+
+
+def test_a_vote_that_is_taken_again_is_all_that_is_left_of_its_round() -> None:
+    """Whoever has no vote in it is not asked, and nothing else may be done."""
+    made = world_of(
+        {
+            "world": "runoff",
+            "roles": {"P": {"count": 3, "personas": ["ann", "bob", "cai"]}},
+            "groups": {"pair": ["P1", "P2"]},
+            "facts": {"looked": {"number": "times"}, "out": {"choice": "P"}},
+            "actions": {"look": {"by": "P", "sets": {"looked": "looked + 1"}}},
+            "ballots": {
+                "pick": {"voters": "pair", "on": "P", "tie": ["revote", "nobody"], "sets": {"out": "result.winner"}}
+            },
+            "states": {
+                "hall": {
+                    "speakers": "P",
+                    "actions": ["pick", "look"],
+                    "go": [{"to": "over", "after": {"rounds": 1}}],
+                }
+            },
+            "start": "hall",
+            "ends": ["over"],
+        }
+    )
+
+    def say(request: Request) -> str:
+        acts = {"look": {}} if not request.situation.runoffs else {}
+        return json.dumps(
+            {"say": "x", **acts, **({"pick": {"choice": request.role}} if request.role != "P3" else {})}
+        )
+
+    log = played(made, say)
+    assert [t.speaker for t in of(log, "turn")] == ["P1", "P2", "P3", "P1", "P2"]
+    assert [b.by for b in of(log, "ballot")] == ["revote", "nobody"]
+    assert [len(t.acts) for t in of(log, "turn")] == [2, 2, 1, 1, 1]
