@@ -12,6 +12,7 @@ from server import ChatServer, completion
 
 import sim
 from sim.errors import DefinitionError, ModelError
+from sim.models.model import Reply, Request
 from sim.models.scripted import Scripted
 from sim.read.verify import verify
 from sim.record.log import LogWriter, RunLog
@@ -19,6 +20,7 @@ from sim.record.records import Call, Turn
 from sim.stage.adapter.endpoint import Endpoint
 from sim.stage.run import Run, settings_for
 from sim.world.world import World
+from tests.building import played, world_of
 
 KEY = "sk-test-5ecret-5ecret-5ecret"
 OPENING = "Half past eight in the morning, City Hospital. Chengzi limps into the outpatient hall."
@@ -274,3 +276,41 @@ def test_a_url_that_is_none_is_refused_before_any_call(url: str) -> None:
     """With what it should begin with."""
     with pytest.raises(DefinitionError, match="is no URL; it begins with http"):
         Endpoint("m", base_url=url)
+
+
+def test_a_chat_that_failed_cannot_be_gone_on_with(world: World, tmp_path: Path) -> None:
+    """It would go on in the middle of a turn, in a log that does not verify."""
+
+    class Failing(Scripted):
+        def answer(self, request: Request) -> Reply:
+            if request.turn == 3:
+                raise ModelError("the line is dead")
+            return super().answer(request)
+
+    initiator, manager = sim.group_chat(world, models=Failing(), out=tmp_path / "log.jsonl")
+    with pytest.raises(ModelError, match="the line is dead"):
+        initiator.initiate_chat(manager, message="A rainy Monday.", silent=True)
+    with pytest.raises(DefinitionError, match="this chat is over"):
+        initiator.initiate_chat(manager, message="Again.", silent=True)
+    assert [r.turn for r in RunLog.open(tmp_path / "log.jsonl").records if isinstance(r, Turn)] == [1, 2]
+
+
+def test_an_interrupt_is_handed_to_nobody_even_if_an_agent_is_called_admin() -> None:
+    """AutoGen gives the floor to an agent of that name; a run ends instead."""
+    made = world_of(
+        {
+            "world": "office",
+            "roles": {"A": "ann", "Admin": "bob", "B": "cai"},
+            "states": {"hall": {"speakers": ["A", "B"], "go": [{"to": "over", "after": {"rounds": 2}}]}},
+            "start": "hall",
+            "ends": ["over"],
+        }
+    )
+
+    def interrupt(request: Request) -> str:
+        if request.turn == 2:
+            raise KeyboardInterrupt
+        return "Hello."
+
+    with pytest.raises(KeyboardInterrupt):
+        played(made, interrupt, in_autogen=True)
