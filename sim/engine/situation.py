@@ -5,7 +5,7 @@ Pure values and pure functions; what follows from a situation is computed once a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -186,6 +186,21 @@ def names_of(world: World, agents: tuple[str, ...], language: str) -> str:
     return ("、" if language.startswith("zh") else ", ").join(world.agent_name(a, language) for a in agents)
 
 
+class Listed(tuple[str, ...]):
+    """The words for a list in a template: what counts, picks or joins sees each, and as text they are one."""
+
+    comma: str
+
+    def __new__(cls, words: Iterable[str], language: str) -> Listed:
+        """Take the words, and the comma of the language."""
+        made = super().__new__(cls, words)
+        made.comma = "、" if language.startswith("zh") else ", "
+        return made
+
+    def __str__(self) -> str:
+        return self.comma.join(self)
+
+
 class Shown(dict[str, object]):
     """What a template may use, as people read it: the cast, and what its reader knows; made as it is asked for."""
 
@@ -204,19 +219,32 @@ class Shown(dict[str, object]):
         self[name] = found
         return found
 
-    def _found(self, name: str) -> str | None:
+    def _found(self, name: str) -> object:
         world, values, language = self._world, self._values, self._language
         if name in world.cast or (name == "me" and self._agent is not None):
             return world.agent_name(name if name in world.cast else self._agent or "", language)
         fact, group = world.facts.get(name), world.groups.get(name)
         if fact is not None:
             value = self._fact(fact)
-            return "" if value == "—" else value
+            if value is None or fact.kind.name != "list":
+                return "" if value == "—" else value
+            item = fact.kind.item or fact.kind
+            given = self._value(fact)
+            words = given if isinstance(given, tuple) else ()
+            return Listed((item.show(v, language) for v in words), language)
         if group is not None:
             may = self._agent is None or knows(values, self._agent, group)
-            return names_of(world, values[name], language) if may else None
+            return self._names(values[name]) if may else None
         fixed = world.constants.get(name)
-        return names_of(world, fixed, language) if isinstance(fixed, tuple) else None
+        return self._names(fixed) if isinstance(fixed, tuple) else None
+
+    def _names(self, agents: tuple[str, ...]) -> Listed:
+        return Listed((self._world.agent_name(a, self._language) for a in agents), self._language)
+
+    def _value(self, fact: FactDef) -> Value:
+        """The value of a fact, or of the reader's own."""
+        found: Value = self._values[fact.name if fact.of is None else fact.key(self._agent or "")]
+        return found
 
     def _fact(self, fact: FactDef) -> str | None:
         if self._agent is not None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sim.engine import tokens
 from sim.engine.machine import Refused, apply
-from sim.engine.situation import Act, Scope, Situation, is_in, open_actions, scope, shown
+from sim.engine.situation import Act, Listed, Scope, Situation, is_in, open_actions, scope, shown
 from sim.engine.streams import Draw
 from sim.models.model import Reply, Request
 from sim.record.records import Usage
@@ -155,10 +155,10 @@ class _Play:
         names.update({n: self._shown(v) for n, v in let.items()})
         return render(line, names)
 
-    def _shown(self, value: Value) -> str:
+    def _shown(self, value: Value) -> str | Listed:
         world, language = self._world, self._request.language
         if isinstance(value, tuple):
-            return ("、" if language.startswith("zh") else ", ").join(self._shown(v) for v in value)
+            return Listed((str(self._shown(v)) for v in value), language)
         if isinstance(value, str):
             return world.word(value, language)
         return Kind("number").show(value, language)

@@ -15,7 +15,7 @@ from sim.engine.situation import Act, Situation, members, open_actions, scope
 from sim.errors import DefinitionError
 from sim.stage.run import parse_facts, settings_for
 from sim.world.world import World
-from tests.building import acts, of, played, world_of
+from tests.building import acts, of, played, started, world_of
 
 CARDS = {
     "wolf": {"zh": "狼", "en": "the wolf card"},
@@ -361,3 +361,35 @@ def test_the_words_of_an_act_name_agents_as_people_do(night: World) -> None:
         night, lambda r: acts(say="Hm.", hunt={"who": "Dan" if r.role == "P1" else "P5"}), facts=dict(USUAL)
     )
     assert [t.acts[0].fields for t in of(log, "turn")] == [{"who": "P4"}, {"who": "P5"}]
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("{{ places }}", "attic, cellar"),
+        ("{{ places | length }}", "2"),
+        ("{{ (places | last) if places else '' }}", "cellar"),
+        ("{{ places | join(' and ') }}", "attic and cellar"),
+        ("{{ 'yes' if 'attic' in places else 'no' }}", "yes"),
+        ("{{ none_yet or 'nowhere' }}", "nowhere"),
+        ("{{ (two | last) if two else '' }}", "Bob"),
+        ("{{ both | length }} of {{ both }}", "2 of Ann, Bob"),
+    ],
+)
+def test_a_list_in_a_template_is_its_words_and_not_its_letters(template: str, text: str) -> None:
+    """Facts, groups and roles alike."""
+    made = world_of(
+        {
+            "world": "lists",
+            "roles": {"P": {"count": 2, "personas": ["ann", "bob"]}},
+            "groups": {"two": ["P1", "P2"], "both": {"where": "me != null"}},
+            "facts": {
+                "places": {"list": ["attic", "cellar"], "start": ["attic", "cellar"]},
+                "none_yet": {"list": ["attic", "cellar"]},
+            },
+            "states": {"hall": {"speakers": "P", "tell": template, "go": [{"to": "over", "after": {"rounds": 1}}]}},
+            "start": "hall",
+            "ends": ["over"],
+        }
+    )
+    assert f"Now: hall. {text}\n" in started(made).prompt("P1").messages[1]["content"]
