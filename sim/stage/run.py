@@ -22,7 +22,7 @@ from sim.record.records import FORMAT
 from sim.stage.casting import speakers
 from sim.stage.episode import Episode, Listener, drive
 from sim.world.kinds import Value, label_of, to_json
-from sim.world.library import digest_of_world, in_language
+from sim.world.library import in_language
 from sim.world.templates import render
 from sim.world.world import World
 
@@ -114,12 +114,12 @@ class Run:
     def begin(self, opening: str | None = None) -> Episode:
         """Write the header and give the first episode, with another opening than the world's if one is given."""
         world, settings = self.world, self.settings
-        resolved = in_language(world.resolved, settings.language)
+        resolved, digest = in_language(world, settings.language)
         words = settings.opening if opening is None else opening
         header = {
             "format": FORMAT,
             "world": world.name,
-            "digest": digest_of_world(resolved, world.variant),
+            "digest": digest,
             "variant": world.variant,
             "seed": settings.seed,
             "language": settings.language,

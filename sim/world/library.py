@@ -153,12 +153,19 @@ def digest_of_world(resolved: Mapping[str, Any], variant: str | None) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def in_language(resolved: Mapping[str, Any], language: str) -> dict[str, Any]:
-    """A world's values with the lines of one language alone, as a log keeps them: most of a world is its lines."""
-    world = dict(resolved["world"])
-    if isinstance(world.get("lines"), dict):
-        world["lines"] = _only(world["lines"], language)
-    return {**resolved, "world": world}
+def in_language(world: World, language: str) -> tuple[dict[str, Any], str]:
+    """What a log keeps of a world, and its digest: its values with the lines of one language alone.
+
+    Most of a world is its lines. Made once for a world and a language; not to be changed.
+    """
+    kept: dict[str, tuple[dict[str, Any], str]] = world.__dict__.setdefault("_in_language", {})
+    if language not in kept:
+        spec = dict(world.resolved["world"])
+        if isinstance(spec.get("lines"), dict):
+            spec["lines"] = _only(spec["lines"], language)
+        resolved = {**world.resolved, "world": spec}
+        kept[language] = (resolved, digest_of_world(resolved, world.variant))
+    return kept[language]
 
 
 def _only(value: Any, language: str) -> Any:
