@@ -27,7 +27,10 @@ VOCABULARY = Vocabulary(
     },
     words=frozenset({"a", "b", "c"}),
 )
-NUMBERS = st.sampled_from(["n", "m", "1", "2.5", "some.length", "of[word]", "sum([of[x] for x in some])"])
+TWO_LOOPS = "sum([of[x] * sum([of[y] + n for y in some if y != x]) for x in some])"
+NUMBERS = st.sampled_from(
+    ["n", "m", "1", "2.5", "some.length", "of[word]", "sum([of[x] for x in some])", TWO_LOOPS]
+)
 WORDS = st.sampled_from(["word", "a", "'b'", "some[0]", "null"])
 LISTS = st.sampled_from(["some", "[a, b]", "[x for x in some if x != word]", "[x for x in of if of[x] > n]"])
 
@@ -86,6 +89,20 @@ def test_an_expression_gives_what_the_library_gives(text: str, values: dict[str,
     except ExpressionError:
         return
     assert outcome(compiled, values) == outcome(compiled.by_library, values), text
+
+
+@pytest.mark.parametrize(("depth", "is_ours"), [(60, True), (61, True), (250, False), (251, False)])
+def test_what_is_nested_deeper_than_python_compiles_is_left_to_the_library(depth: int, is_ours: bool) -> None:
+    """With the same value."""
+    compiled = Compiled("(not " * depth + "yes" + ")" * depth, VOCABULARY)
+    assert (compiled._evaluate is not None) is is_ours
+    assert compiled({"yes": True}) is (depth % 2 == 0)
+
+
+def test_what_is_nested_deeper_than_the_library_parses_is_refused_in_words() -> None:
+    """No traceback."""
+    with pytest.raises(ExpressionError, match="nested too deeply"):
+        Compiled("(not " * 2000 + "yes" + ")" * 2000, VOCABULARY)
 
 
 @pytest.mark.parametrize("name", sorted(p.parent.name for p in WORLDS.glob("*/world.yaml")))
