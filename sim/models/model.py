@@ -44,7 +44,8 @@ class Request:
 class Reply:
     """An answer: the words as they came, what they took, and what was only measured.
 
-    ``cost`` is None where the price is not known; ``currency`` is an ISO code.
+    ``cost`` is None where the price is not known; ``currency`` is an ISO code. ``model`` is who answered, where a
+    model has others to hand over to. ``spent`` are answers before this one that were paid for and of no use.
     """
 
     text: str
@@ -52,6 +53,9 @@ class Reply:
     cost: Decimal | None
     currency: str | None
     measured: Mapping[str, Any] = field(default_factory=dict)
+    model: str = ""
+    price: Mapping[str, str] | None = None
+    spent: tuple[Reply, ...] = ()
 
 
 class Model(Protocol):

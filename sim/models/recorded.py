@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -19,7 +20,15 @@ class Recorded:
     def __init__(self, records: Iterable[AnyRecord], name: str, description: Mapping[str, Any]) -> None:
         self.name = name
         self.description = description
-        self._calls = {_key(c.episode, c.turn, c.attempt, c.purpose): c for c in records if isinstance(c, Call)}
+        others = description.get("first_of")
+        self._names = {name, *(str(m.get("name")) for m in (others if isinstance(others, list) else ()))}
+        self._calls: dict[Key, Call] = {}
+        self._spent: dict[tuple[int, int, int, str, str], list[Call]] = {}
+        for call in records:
+            if isinstance(call, Call) and call.purpose == "retry":
+                self._spent.setdefault(_place(call), []).append(call)
+            elif isinstance(call, Call):
+                self._calls[_key(call.episode, call.turn, call.attempt, call.purpose)] = call
 
     def answer(self, request: Request) -> Reply:
         """The recorded answer.
@@ -34,8 +43,19 @@ class Recorded:
             raise MismatchError(f"{where}: the log has no answer here")
         if call.prompt != request.prompt.digest:
             raise MismatchError(f"{where}: the prompt of {request.role} is not the recorded one")
+        spent = tuple(map(self._reply, self._spent.get(_place(call), [])))
+        return replace(self._reply(call), spent=spent)
+
+    def _reply(self, call: Call) -> Reply:
+        """An answer as it was; a model that the header does not name answered nothing."""
         cost = None if call.cost is None else Decimal(call.cost)
-        return Reply(call.answer, call.usage, cost, call.currency)
+        price = {str(k): v for k, v in call.price.items()} if call.price is not None else None
+        model = call.model if call.model in self._names else self.name
+        return Reply(call.answer, call.usage, cost, call.currency, model=model, price=price)
+
+
+def _place(call: Call) -> tuple[int, int, int, str, str]:
+    return call.episode, call.turn, call.attempt, call.role, call.prompt
 
 
 def _key(episode: int, turn: int, attempt: int, purpose: str) -> Key:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Literal
 
 from sim.errors import DefinitionError
-from sim.models.prices import price
+from sim.models.prices import listed
 from sim.record.log import RunLog
 from sim.record.records import Call
 
@@ -89,7 +89,7 @@ def ledger(logs: Iterable[RunLog], by: By = "role", price_as: str | None = None)
 def _cost(call: Call, price_as: str | None) -> Decimal | None:
     if price_as is None:
         return None if call.cost is None else Decimal(call.cost)
-    cost, _ = price(price_as, call.usage)
-    if cost is None:
+    price = listed(price_as, call.usage.prompt)
+    if price is None:
         raise DefinitionError(f"no price is known for the model '{price_as}'")
-    return cost
+    return price.cost(call.usage)

@@ -17,6 +17,9 @@ from sim.stage.casting import speakers
 from sim.stage.run import Run, settings_for
 from sim.world.library import revive
 
+OLDEST = 2
+"""The oldest format that can be played again."""
+
 _OLD = f"this version writes format {FORMAT} and cannot play it again; it can be replayed, shown and priced"
 
 
@@ -82,7 +85,7 @@ def verify(log: RunLog) -> Verdict:
 
     try:
         log.check_chain()
-        if log.header.format < FORMAT:
+        if log.header.format < OLDEST:
             return no(
                 0, f"record 0: format {log.header.format}, from an older version: no record was changed, but {_OLD}"
             )
@@ -129,4 +132,4 @@ def _again(log: RunLog, comparison: _Comparison) -> Run:
     settings = settings_for(
         world, seed=header.seed, language=header.language, facts=header.facts, opening=header.opening
     )
-    return Run(world, settings, models, comparison, outside=FromLog(log.records))
+    return Run(world, settings, models, comparison, outside=FromLog(log.records), log_format=header.format)

@@ -10,8 +10,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-FORMAT = 2
-"""2 added narrations, ballots, selections, look-ups, summaries, and ``asked`` to turns."""
+FORMAT = 3
+"""2 added narrations, ballots, selections, look-ups, summaries, and ``asked`` to turns; 3 prices and retries."""
+
+MONEY = r"^\d{1,12}(\.\d{1,30})?$"
 
 
 class Record(BaseModel):
@@ -62,7 +64,11 @@ class Usage(BaseModel):
 
 
 class Call(Record):
-    """A model was asked; ``attempt`` counts from 0 what was asked of it for one turn, selection or summary."""
+    """A model was asked; ``attempt`` counts from 0 what was asked of it for one turn, selection or summary.
+
+    A retry is an answer that had to be paid for and could not be used, so that the same was asked again. ``price``
+    is for a million tokens of each kind, in ``currency``; it is left out where none is known or nothing is paid.
+    """
 
     type: Literal["call"]
     episode: int
@@ -70,13 +76,14 @@ class Call(Record):
     attempt: int
     role: str
     state: str
-    purpose: Literal["turn", "repair", "look_up", "selection", "summary"]
+    purpose: Literal["turn", "repair", "look_up", "selection", "summary", "retry"]
     model: str
     prompt: str
     answer: str
     usage: Usage
-    cost: str | None = Field(pattern=r"^\d{1,12}(\.\d{1,30})?$")
+    cost: str | None = Field(pattern=MONEY)
     currency: str | None = Field(pattern=r"^[A-Z]{3}$")
+    price: dict[Literal["input", "cached", "output"], Annotated[str, Field(pattern=MONEY)]] | None = None
 
 
 class Refusal(Record):

@@ -59,9 +59,15 @@ def call_record(stage: Stage, request: Request, reply: Reply, note: Note) -> str
     Raises:
         ModelError: if there are none.
     """
-    model = stage.models[request.role]
+    for spent in reply.spent:
+        _call(stage, request, spent, "retry", note)
+    return _call(stage, request, reply, request.purpose, note)
+
+
+def _call(stage: Stage, request: Request, reply: Reply, purpose: str, note: Note) -> str:
+    name = reply.model or stage.models[request.role].name
     if not isinstance(reply.text, str):
-        raise ModelError(f"{model.name} gave no text")
+        raise ModelError(f"{name} gave no text")
     text = reply.text[:MAX_ANSWER].encode("utf-8", "replace").decode()
     note(
         "call",
@@ -70,13 +76,14 @@ def call_record(stage: Stage, request: Request, reply: Reply, note: Note) -> str
         attempt=request.attempt,
         role=request.role,
         state=request.situation.state,
-        purpose=request.purpose,
-        model=model.name,
+        purpose=purpose,
+        model=name,
         prompt=request.prompt.digest,
         answer=text,
         usage=reply.usage.model_dump(),
         cost=None if reply.cost is None else format(reply.cost, "f"),
         currency=reply.currency,
+        **({"price": dict(reply.price)} if reply.price else {}),
     )
     return text
 

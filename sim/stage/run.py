@@ -100,8 +100,10 @@ class Run:
         log: Sink,
         listener: Listener | None = None,
         outside: Outside | None = None,
+        log_format: int = FORMAT,
     ) -> None:
         self.world = world
+        self._format = log_format
         self.outside = outside
         self.settings = settings
         self.models = models
@@ -117,7 +119,7 @@ class Run:
         resolved, digest = in_language(world, settings.language)
         words = settings.opening if opening is None else opening
         header = {
-            "format": FORMAT,
+            "format": self._format,
             "world": world.name,
             "digest": digest,
             "variant": world.variant,

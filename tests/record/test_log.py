@@ -301,7 +301,7 @@ def test_a_header_with_wrong_types_is_refused(field: str, value: object, log_pat
 def test_a_newer_format_is_refused_with_the_one_that_can_be_read(log_path: Path, tmp_path: Path) -> None:
     """A log of a later version says which it is."""
     path = _write(tmp_path / "run.jsonl", _header(log_path) | {"format": FORMAT + 1})
-    assert f"{path} has format 3; this version reads up to 2" == str(_refusal(path))
+    assert f"{path} has format {FORMAT + 1}; this version reads up to {FORMAT}" == str(_refusal(path))
 
 
 def test_a_newer_format_with_fields_of_its_own_is_still_told_apart(log_path: Path, tmp_path: Path) -> None:
@@ -309,7 +309,7 @@ def test_a_newer_format_with_fields_of_its_own_is_still_told_apart(log_path: Pat
     header = _header(log_path) | {"format": FORMAT + 1, "stage": "main"}
     later = {"seq": 1, "type": "intermission", "hash": "0" * 64}
     path = _write(tmp_path / "run.jsonl", header, later)
-    assert f"{path} has format 3; this version reads up to 2" == str(_refusal(path))
+    assert f"{path} has format {FORMAT + 1}; this version reads up to {FORMAT}" == str(_refusal(path))
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,8 @@ class Endpoint:
         called = _called(message) if request.has_tools else ""
         text = self._redacted((called or self._words(message.content))[:MAX_ANSWER])
         usage = _usage(getattr(response, "usage", None), request.prompt, text)
-        cost, currency = prices.price(self.name, usage)
+        price = prices.listed(self.name, usage.prompt)
+        cost, currency = (price.cost(usage), price.currency) if price is not None else (None, None)
         told = {"id": getattr(response, "id", None), "served_as": getattr(response, "model", None)}
         measured: dict[str, Any] = {k: self._redacted(str(v or ""))[:200] for k, v in told.items()}
         return Reply(text, usage, cost, currency, {"latency_s": round(latency, 3), **measured})
