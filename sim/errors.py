@@ -3,6 +3,7 @@
     SimError
     ├── DefinitionError     the author's fault: a world, persona or option that cannot be used
     ├── ModelError          a model could not be reached or gave no usable answer
+    │   └── BudgetError     the next call could exceed what the run may spend
     ├── MismatchError       a recorded answer does not fit what is asked now
     └── RunLogError         a log that cannot be read, or was changed
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from rapidfuzz import fuzz, process
 
@@ -50,7 +52,18 @@ class DefinitionError(SimError):
 
 
 class ModelError(SimError):
-    """A model could not be reached, or answered with something that is no answer."""
+    """A model could not be reached, or answered with something that is no answer.
+
+    ``spent`` are the answers that were paid for and were of no use; they are logged before the run stops.
+    """
+
+    def __init__(self, message: str, spent: tuple[Any, ...] = ()) -> None:
+        super().__init__(message)
+        self.spent = spent
+
+
+class BudgetError(ModelError):
+    """The next call could take a run beyond its budget, so it stopped before it; it can be resumed with more."""
 
 
 class MismatchError(SimError):

@@ -10,6 +10,8 @@ from typing import Any, Literal, Protocol
 from sim.engine.prompt import Prompt
 from sim.engine.situation import Situation
 from sim.engine.streams import Streams
+from sim.models.budget import Budget
+from sim.models.cache import Cache
 from sim.record.records import Usage
 from sim.world.world import World
 
@@ -22,7 +24,8 @@ class Request:
     """A question to a model: the prompt, and, for models in this process, where it came from.
 
     ``turn`` is the turn that is asked for, ``candidates`` are those from whom a selection is made, ``draft`` is
-    what a summary is made of, ``heard`` the last that the speaker heard; with ``has_tools`` it may make look-ups.
+    what a summary is made of, ``heard`` the last that the speaker heard; with ``has_tools`` it may make look-ups. A
+    model that is paid for looks into the ``cache`` and keeps to the ``budget`` of the run, where there are any.
     """
 
     prompt: Prompt
@@ -38,6 +41,8 @@ class Request:
     candidates: tuple[str, ...] = ()
     draft: str = ""
     heard: str = ""
+    cache: Cache | None = None
+    budget: Budget | None = None
 
 
 @dataclass(frozen=True)

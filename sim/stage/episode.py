@@ -19,6 +19,8 @@ from sim.engine.machine import opening as opening_of
 from sim.engine.prompt import Prompt, Utterance
 from sim.engine.selection import next_speaker
 from sim.engine.situation import Situation, audience, scope
+from sim.models.budget import Budget
+from sim.models.cache import Cache
 from sim.models.model import Model
 from sim.models.outside import Live, Outside
 from sim.record.log import Sink
@@ -51,6 +53,8 @@ class Episode:
         facts: Mapping[str, Value],
         outside: Outside | None = None,
         listener: Listener | None = None,
+        cache: Cache | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self.world = world
         self.language = language
@@ -58,7 +62,7 @@ class Episode:
         self.situation: Situation = begin(world, number, facts, seed)
         self.history: list[Utterance] = []
         self.opening = opening
-        self._stage = Stage(world, language, models, outside or Live())
+        self._stage = Stage(world, language, models, outside or Live(), cache, budget)
         self._clock = clock
         self._log = log
         self._listener = listener

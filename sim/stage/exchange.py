@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from sim.engine import answers, prompt
+from sim.engine import answers, prompt, tokens
 from sim.engine.answers import Answer
 from sim.engine.phrases import phrase
 from sim.engine.prompt import Prompt
+from sim.engine.room import answer_tokens
 from sim.engine.situation import Act, Situation, open_actions, open_tools, scope
 from sim.errors import ModelError
+from sim.models.budget import Budget
+from sim.models.cache import Cache
 from sim.models.model import Model, Purpose, Reply, Request
 from sim.models.outside import Outside
+from sim.record.records import Usage
 from sim.world.expressions import ExpressionError
 from sim.world.kinds import Kind, Value, one_line, to_json
 from sim.world.rows import Row
@@ -51,17 +55,41 @@ class Stage:
     language: str
     models: Mapping[str, Model]
     outside: Outside
+    cache: Cache | None = None
+    budget: Budget | None = None
 
 
-def call_record(stage: Stage, request: Request, reply: Reply, note: Note) -> str:
-    """Note a call, and give the words of its answer.
+def ask(stage: Stage, request: Request, note: Note) -> str:
+    """Ask the model of an agent, note the call and what was paid for in vain, and give the words of the answer.
 
     Raises:
-        ModelError: if there are none.
+        ModelError: if there is no answer.
     """
+    try:
+        reply = _answer(stage, replace(request, cache=stage.cache, budget=stage.budget))
+    except ModelError as error:
+        for spent in error.spent:
+            _call(stage, request, spent, "retry", note)
+        raise
     for spent in reply.spent:
         _call(stage, request, spent, "retry", note)
     return _call(stage, request, reply, request.purpose, note)
+
+
+def _answer(stage: Stage, request: Request) -> Reply:
+    """The answer of a model; an endpoint keeps to the budget itself, for each of its tries may be paid for."""
+    model, budget = stage.models[request.role], stage.budget
+    if budget is None or getattr(model, "is_remote", False) or getattr(model, "is_free", False):
+        return model.answer(request)
+    prompt = tokens.count_messages(request.prompt.messages)
+    most = Usage(prompt=prompt, completion=answer_tokens(stage.world, model.description), is_estimated=True)
+    held = budget.reserve(model.name, most, None)
+    reply: Reply | None = None
+    try:
+        reply = model.answer(request)
+    finally:
+        budget.settle(most, held, reply.usage if reply else None, reply.cost if reply else None)
+    return reply
 
 
 def _call(stage: Stage, request: Request, reply: Reply, purpose: str, note: Note) -> str:
@@ -169,7 +197,7 @@ class Exchange:
             has_tools=has_tools,
             heard=self._heard,
         )
-        return call_record(stage, request, stage.models[self._role].answer(request), self._note)
+        return ask(stage, request, self._note)
 
     def _looked_up(self, asked: Prompt, raw: str, acts: tuple[Act, ...], is_open: bool) -> Prompt:
         """The prompt with what was found; tools stay open as often as they may be used."""

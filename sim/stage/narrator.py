@@ -14,7 +14,7 @@ from sim.engine.phrases import phrase
 from sim.engine.prompt import Prompt, Utterance
 from sim.engine.situation import Act, Situation, members, narrated_to, scope, told
 from sim.models.model import Request
-from sim.stage.exchange import Note, Stage, call_record
+from sim.stage.exchange import Note, Stage, ask
 from sim.world.kinds import Value, label_of, one_line, to_json
 from sim.world.templates import render
 from sim.world.world import StateDef
@@ -174,8 +174,8 @@ class Narrator:
         role = said[-1].speaker
         lines = [prompt.line(stage.world, u, stage.language) for u in said if role in u.heard_by]
         summary = state.summary
-        ask = label_of(summary.ask, stage.language) if summary is not None else ""
-        words = "\n".join([phrase(stage.language, "said"), *lines, ask or phrase(stage.language, "reflect")])
+        wish = label_of(summary.ask, stage.language) if summary is not None else ""
+        words = "\n".join([phrase(stage.language, "said"), *lines, wish or phrase(stage.language, "reflect")])
         asked = Prompt(({"role": "user", "content": words},))
         request = Request(
             asked,
@@ -189,7 +189,7 @@ class Narrator:
             purpose="summary",
             draft=said[-1].text,
         )
-        raw = call_record(stage, request, stage.models[role].answer(request), self._note)
+        raw = ask(stage, request, self._note)
         return one_line(without_thoughts(raw)).strip()[: stage.world.spec.limits.utterance] or said[-1].text
 
     def _say(self, situation: Situation, text: str, heard_by: tuple[str, ...], ahead: int = 0) -> None:

@@ -15,6 +15,8 @@ from typing import Any
 
 from sim.engine.clock import Clock
 from sim.errors import DefinitionError, did_you_mean
+from sim.models.budget import Budget
+from sim.models.cache import Cache
 from sim.models.model import Model
 from sim.models.outside import Outside
 from sim.record.log import Sink
@@ -101,9 +103,13 @@ class Run:
         listener: Listener | None = None,
         outside: Outside | None = None,
         log_format: int = FORMAT,
+        cache: Cache | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self.world = world
         self._format = log_format
+        self.cache = cache
+        self.budget = budget
         self.outside = outside
         self.settings = settings
         self.models = models
@@ -143,6 +149,8 @@ class Run:
             facts=settings.facts,
             outside=self.outside,
             listener=self._listener,
+            cache=self.cache,
+            budget=self.budget,
         )
 
     def finish(self, episode: Episode) -> None:

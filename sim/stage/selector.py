@@ -15,7 +15,7 @@ from sim.engine.prompt import Prompt, Utterance
 from sim.engine.selection import candidates
 from sim.engine.situation import Situation, members, scope
 from sim.models.model import Request
-from sim.stage.exchange import Note, Stage, call_record
+from sim.stage.exchange import Note, Stage, ask
 from sim.world.kinds import label_of
 from sim.world.world import World
 
@@ -71,7 +71,7 @@ class Selector:
             purpose="selection",
             candidates=self.candidates,
         )
-        answer = call_record(stage, request, stage.models[SELECTOR].answer(request), self._note)
+        answer = ask(stage, request, self._note)
         named = mentioned(world, without_thoughts(answer), self.candidates, stage.language)
         self._attempt += 1
         if len(named) == 1:

@@ -43,6 +43,7 @@ class Context(Part):
     of: Literal["all", "state", "none"] = Field("all", description="all that was heard, or in this state only")
     turns: int | None = Field(None, description="at most so many turns", ge=1)
     tokens: int | None = Field(None, description="at most so many tokens of history", ge=1)
+    prompt: int | None = Field(None, description="at most so many tokens of the whole prompt", ge=50)
     carryover: bool | int = Field(
         default=False, description="whether summaries of earlier states come before; how many of the last"
     )

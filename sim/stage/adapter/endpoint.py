@@ -1,44 +1,38 @@
-"""A model behind an OpenAI-compatible URL, through AutoGen's client."""
+"""A model at an endpoint: from the cache where it may be, within its limits and the run's budget, tried again."""
 
 from __future__ import annotations
 
 import copy
-import json
+import logging
 import os
-import re
 import time
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-import autogen
-
 from sim.engine import tokens
-from sim.engine.prompt import Prompt, field_schema
-from sim.engine.situation import open_tools, scope, shown
+from sim.engine.room import MARGIN, Room, answer_tokens
 from sim.errors import DefinitionError, ModelError
 from sim.models import prices
+from sim.models.catalog import Entry, Sampling
+from sim.models.limits import Limiter, Timer, WallTimer
 from sim.models.model import Reply, Request
+from sim.models.prices import Price
+from sim.models.retries import Failure, persist
 from sim.record.records import Usage
+from sim.stage.adapter.abilities import Abilities, look_ups
+from sim.stage.adapter.wire import FEW, Answered, NotTaken, Wire
 from sim.stage.exchange import MAX_ANSWER
-from sim.world.kinds import label_of
-from sim.world.templates import render
 
-_NOT_TAKEN = (400, 404, 415, 422)
-"""What endpoints answer that know no JSON Schema output, or no tools."""
-
-ROOM_FOR_ACTS = 200
-"""Tokens of an answer beyond its words (a character is at most a token or so): a model that never stops is cut."""
-
-_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
+_LOG = logging.getLogger("sim.models")
 
 
 class Endpoint:
-    """A model behind an OpenAI-compatible URL, through AutoGen's client.
+    """A model behind an OpenAI-compatible URL, or one that AutoGen's other clients reach.
 
     The key is read from an environment variable and is written nowhere; should an answer or an error repeat it,
-    it is taken out. JSON Schema output is asked for where acts are open, and tools are offered where a speaker may
-    look something up, until the endpoint refuses them.
+    it is taken out. One object serves all runs and threads; ``limiter`` keeps it within the limits of its provider.
     """
 
     is_remote = True
@@ -51,140 +45,197 @@ class Endpoint:
         key_name: str = "OPENAI_API_KEY",
         timeout_s: float = 120.0,
         temperature: float | None = None,
+        entry: Entry | None = None,
+        key: str | None = None,
+        limiter: Limiter | None = None,
+        timer: Timer | None = None,
     ) -> None:
         self.name = model
-        self._key = os.environ.get(key_name, "")
-        if not self._key and base_url is None:
+        self.entry = entry or Entry(url=None, timeout=timeout_s, sampling=Sampling(temperature=temperature))
+        given = key if key is not None else os.environ.get(key_name, "")
+        url = base_url or self.entry.url
+        if not given and url is None and entry is None:
             raise DefinitionError(f"set {key_name} to the key of '{model}', or give --base-url of a local server")
-        if not self._key.isascii():
-            raise DefinitionError(f"the key in {key_name} has characters that no key has; is it the real one?")
-        if base_url is not None and not base_url.startswith(("http://", "https://")):
-            raise DefinitionError(f"'{base_url}' is no URL; it begins with http:// or https://")
-        entry: dict[str, Any] = {
-            "model": model,
-            "api_key": self._key or "none",
-            "api_type": "openai",
-            "timeout": timeout_s,
-            "max_retries": 2,
-        }
-        entry |= {"base_url": base_url} if base_url else {}
-        entry |= {"temperature": temperature} if temperature is not None else {}
+        if not given.isascii():
+            raise DefinitionError(f"the key of '{model}' has characters that no key has; is it the real one?")
+        if url is not None and not url.startswith(("http://", "https://")):
+            raise DefinitionError(f"'{url}' is no URL; it begins with http:// or https://")
+        self.entry = self.entry.model_copy(update={"url": url})
         prices.load()
-        self._url = _without_credentials(base_url)
-        self._takes_schema = self._takes_tools = self._takes_limit = True
-        self._client = autogen.OpenAIWrapper(config_list=[entry], cache_seed=None)
-        for client in self._client._clients:
-            # The library adds up costs of its own, and fails on an answer whose usage is odd; ours counts.
-            client.cost = lambda response: 0
-            client.get_usage = lambda response: {}
+        self._id = self.entry.model or model
+        self._url = _without_credentials(url)
+        self._limiter = limiter
+        self._timer = timer or WallTimer()
+        self._abilities = Abilities(self.entry)
+        self._wire = Wire(model, self.entry, self._url, given)
+        self._own = self.entry.price.price() if self.entry.price is not None else None
+        self._vocabulary = self.entry.tokenizer or tokens.vocabulary_of(self._id)
 
     @property
     def description(self) -> Mapping[str, Any]:
-        """The model and where it is."""
-        return {"name": self.name, "base_url": self._url}
+        """The model, where it is, how it draws, and how long a prompt it takes; no key."""
+        entry, known = self.entry, {"name": self.name, "base_url": self._url}
+        told: dict[str, Any] = {
+            "model": entry.model,
+            "sampling": entry.sampling.model_dump(exclude_defaults=True) or None,
+            "window": entry.window or prices.window(self._id),
+            "vocabulary": self._vocabulary,
+        }
+        return known | {name: value for name, value in told.items() if value is not None}
+
+    def price(self, prompt: int = 0) -> Price | None:
+        """What holds for a call with so many prompt tokens; None where it is not known."""
+        return self._own or prices.listed(self._id, prompt)
 
     def answer(self, request: Request) -> Reply:
-        """Make one call.
+        """The answer from the cache, or from the endpoint.
 
         Raises:
-            ModelError: if it fails after the client's own retries, or its body is no answer.
+            BudgetError: if the call could exceed the run's budget.
+            ModelError: if it fails for good, with the answers that were paid for in vain.
         """
-        started = time.perf_counter()
-        response = self._create(request)
-        latency = time.perf_counter() - started
-        choices = getattr(response, "choices", None)
-        message = getattr(choices[0], "message", None) if isinstance(choices, list) and choices else None
-        if message is None or not hasattr(message, "content"):
-            raise ModelError(f"{self.name}: the answer has no choices")
-        called = _called(message) if request.has_tools else ""
-        text = self._redacted((called or self._words(message.content))[:MAX_ANSWER])
-        usage = _usage(getattr(response, "usage", None), request.prompt, text)
-        price = prices.listed(self.name, usage.prompt)
-        cost, currency = (price.cost(usage), price.currency) if price is not None else (None, None)
-        told = {"id": getattr(response, "id", None), "served_as": getattr(response, "model", None)}
-        measured: dict[str, Any] = {k: self._redacted(str(v or ""))[:200] for k, v in told.items()}
-        return Reply(text, usage, cost, currency, {"latency_s": round(latency, 3), **measured})
+        most = answer_tokens(request.world, self.description)
+        identity = self._identity(request, most)
+        kept = request.cache.find(identity) if request.cache is not None else None
+        if kept is not None and (reply := self._kept(kept, request)) is not None:
+            return reply
+        spent: list[Reply] = []
+        failures: list[str] = []
 
-    def _words(self, content: object) -> str:
-        """The words of an answer, which some endpoints give in parts."""
-        if isinstance(content, list):
-            parts = [part.get("text") for part in content if isinstance(part, dict)]
-            return "".join(part for part in parts if isinstance(part, str))
-        if content is None or isinstance(content, str):
-            return content or ""
-        raise ModelError(f"{self.name}: the answer's content is no text")
+        def tell(text: str) -> None:
+            failures.append(text)
+            _LOG.warning("%s", text)
 
-    def _create(self, request: Request) -> Any:
+        jitter = request.streams.at("backoff", request.role, request.turn, request.attempt).uniform()
+        try:
+            reply = persist(lambda: self._try(request, most, spent), self._timer, jitter, tell, self.entry.tries)
+        except ModelError as error:
+            error.spent = tuple(spent)
+            raise
+        if request.cache is not None:
+            request.cache.keep(identity, {"text": reply.text, "usage": reply.usage.model_dump(), **reply.measured})
+        measured = {**reply.measured, **({"failures": failures} if failures else {})}
+        return Reply(
+            reply.text, reply.usage, reply.cost, reply.currency, measured, self.name, reply.price, tuple(spent)
+        )
+
+    def _identity(self, request: Request, most: int) -> dict[str, Any]:
+        """All that an answer follows from, whatever the endpoint is found to take of it."""
         prompt = request.prompt
-        options: dict[str, Any] = {
-            "messages": [dict(m) for m in prompt.messages],
+        return {
+            "api": self.entry.api,
+            "url": self._url,
+            "model": self._id,
+            "messages": list(prompt.messages),
+            "schema": prompt.schema,
+            "tools": look_ups(request) if request.has_tools else [],
+            "sampling": self.entry.sampling.model_dump(),
+            "supports": self.entry.supports.model_dump(),
+            "max_tokens": most,
             "seed": request.streams.seed,
         }
-        if request.has_tools and self._takes_tools:
-            options["tools"] = _tools(request)
-        if prompt.schema is not None and self._takes_schema:
-            options["response_format"] = copy.deepcopy(dict(prompt.schema))
-        if self._takes_limit:
-            options["max_tokens"] = request.world.spec.limits.utterance + ROOM_FOR_ACTS
-        failure: ModelError
+
+    def _kept(self, kept: Mapping[str, Any], request: Request) -> Reply | None:
         try:
-            return self._client.create(**options)
-        except Exception as error:  # noqa: BLE001 - the library's clients raise errors of many packages
-            is_not_taken = getattr(error, "status_code", None) in _NOT_TAKEN
-            if "tools" in options:
-                self._takes_tools &= not is_not_taken
-            elif "response_format" in options:
-                self._takes_schema &= not is_not_taken
-            else:
-                self._takes_limit &= not is_not_taken
-            is_asked_again = is_not_taken and bool({"tools", "response_format", "max_tokens"} & set(options))
-            failure = self._failure(error)
-        if is_asked_again:
-            return self._create(request)
-        # Raised outside of the handler, so that the library's error, which may repeat the key, is not chained.
-        raise failure
+            usage = Usage.model_validate(kept["usage"])
+            text = str(kept["text"])
+        except (KeyError, ValueError):
+            return None
+        told = {k: str(kept[k]) for k in ("served_as", "fingerprint") if k in kept}
+        return self._reply(text, usage, {"hit": True, **told})
 
-    def _failure(self, error: Exception) -> ModelError:
-        status = getattr(error, "status_code", None)
-        if isinstance(error, AttributeError | TypeError | KeyError):
-            return ModelError(f"{self.name} at {self._url}: the answer is no chat completion; is the URL right?")
-        where = f" at {self._url}" if self._url else ""
-        what = f"HTTP {status}: " if status else ""
-        text = " ".join(self._redacted(str(error)).split())[:300]
-        return ModelError(f"{self.name}{where}: {what}{text or type(error).__name__}")
-
-    def _redacted(self, text: str) -> str:
-        """A text without the key, even where it is spelt with JSON escapes."""
-        if not self._key:
-            return text
-        plain = _ESCAPE.sub(lambda m: chr(int(m.group(1), 16)), text) if "\\u" in text else text
-        return (plain if self._key in plain else text).replace(self._key, "[key]")
-
-
-def _tools(request: Request) -> list[dict[str, Any]]:
-    """The look-ups that are open to the speaker, as functions."""
-    found = []
-    for offer in open_tools(request.world, request.situation, request.role):
-        fields = {name: field_schema(kind, request.language) for name, kind in offer.kinds.items()}
-        parameters = {"type": "object", "properties": fields, "required": list(fields)}
-        names = shown(request.world, request.role, scope(request.world, request.situation), request.language)
-        about = render(label_of(offer.action.about, request.language), names)
-        function = {"name": offer.name, "description": about, "parameters": parameters}
-        found.append({"type": "function", "function": function})
-    return found
-
-
-def _called(message: Any) -> str:
-    """The functions that an answer calls, as the JSON object that asks for the same look-ups; else ``""``."""
-    calls: dict[str, Any] = {}
-    given = getattr(message, "tool_calls", None)
-    for called in given if isinstance(given, list) else []:
-        function = getattr(called, "function", None)
+    def _try(self, request: Request, most: int, spent: list[Reply]) -> Reply:
+        """One try, within the limits and the budget; what it gave in vain is added to ``spent``."""
+        counted = self._counted(request, most)
+        price = self.price(counted.prompt)
+        budget = request.budget
+        held = budget.reserve(self.name, counted, price) if budget is not None else Decimal(0)
+        taken: Usage | None = None
+        cost: Decimal | None = None
         try:
-            calls[str(getattr(function, "name", ""))] = json.loads(getattr(function, "arguments", None) or "{}")
-        except (ValueError, TypeError, RecursionError):
-            continue
-    return json.dumps(calls, ensure_ascii=False) if calls else ""
+            reply = self._paced(request, most, counted)
+            taken, cost = reply.usage, reply.cost
+        except _InVain as vain:
+            spent.append(vain.reply)
+            taken, cost = vain.reply.usage, vain.reply.cost
+            raise Failure(str(vain), True, tries=FEW) from None
+        finally:
+            if budget is not None:
+                budget.settle(counted, held, taken, cost)
+        return reply
+
+    def _paced(self, request: Request, most: int, counted: Usage) -> Reply:
+        if self._limiter is None:
+            return self._sent(request, most, counted)
+        with self._limiter.slot(counted.prompt + counted.completion) as slot:
+            try:
+                reply = self._sent(request, most, counted)
+            except _InVain as vain:
+                slot.tokens = vain.reply.usage.prompt + vain.reply.usage.completion
+                raise
+            slot.tokens = reply.usage.prompt + reply.usage.completion
+        return reply
+
+    def _counted(self, request: Request, most: int) -> Usage:
+        """The most that a call may take: its prompt as counted, with a margin, and an answer of full length."""
+        room = Room(0, self._vocabulary or tokens.USUAL)
+        prompt = room.count(request.prompt.messages, request.prompt.schema)
+        if self._vocabulary is None:
+            prompt = int(prompt * (1 + MARGIN)) + 1
+        return Usage(prompt=prompt, completion=most, is_estimated=True)
+
+    def _sent(self, request: Request, most: int, counted: Usage) -> Reply:
+        """Ask the endpoint, with less and less of what it does not take."""
+        before = copy.copy(self._abilities)
+        sampling = self.entry.sampling.given()
+        started = time.perf_counter()
+        while True:
+            options = self._abilities.options(request, most, sampling)
+            try:
+                answered = self._wire.send(options)
+            except NotTaken as refused:
+                if self._abilities.give_up(options, str(refused)):
+                    continue
+                self._abilities = before  # it was something else: nothing is known of what it takes
+                raise Failure(str(refused)) from None
+            return self._read(answered, request, round(time.perf_counter() - started, 3))
+
+    def _read(self, answered: Answered, request: Request, latency_s: float) -> Reply:
+        text = (answered.text or "")[:MAX_ANSWER]
+        is_reported = answered.prompt is not None and answered.completion is not None
+        if is_reported:
+            usage = Usage(
+                prompt=answered.prompt, completion=answered.completion, cached=answered.cached, is_estimated=False
+            )
+        else:
+            vocabulary = self._vocabulary or tokens.USUAL
+            counted = tokens.count_messages(request.prompt.messages, vocabulary)
+            usage = Usage(prompt=counted, completion=tokens.count(text, vocabulary), is_estimated=True)
+        reply = self._reply(text, usage, {"latency_s": latency_s, **answered.told})
+        if answered.text is not None:
+            return reply
+        message = f"{self._where}: the answer has no words in it"
+        if is_reported:
+            raise _InVain(message, reply)
+        raise Failure(message, True, tries=FEW)
+
+    @property
+    def _where(self) -> str:
+        return f"{self.name} at {self._url}" if self._url else self.name
+
+    def _reply(self, text: str, usage: Usage, measured: Mapping[str, Any]) -> Reply:
+        price = self.price(usage.prompt)
+        if price is None:
+            return Reply(text, usage, None, None, measured, self.name)
+        return Reply(text, usage, price.cost(usage), price.currency, measured, self.name, price.as_text())
+
+
+class _InVain(Exception):
+    """An answer that was paid for and has nothing in it."""
+
+    def __init__(self, message: str, reply: Reply) -> None:
+        super().__init__(message)
+        self.reply = reply
 
 
 def _without_credentials(url: str | None) -> str | None:
@@ -193,17 +244,3 @@ def _without_credentials(url: str | None) -> str | None:
         return None
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-
-
-def _is_count(value: object) -> bool:
-    return type(value) is int and 0 <= value < 10**9
-
-
-def _usage(reported: Any, prompt: Prompt, text: str) -> Usage:
-    asked, answered = getattr(reported, "prompt_tokens", None), getattr(reported, "completion_tokens", None)
-    if asked is not None and answered is not None and _is_count(asked) and _is_count(answered):
-        cached = getattr(getattr(reported, "prompt_tokens_details", None), "cached_tokens", None)
-        known = cached if _is_count(cached) and cached is not None and cached <= asked else 0
-        return Usage(prompt=asked, completion=answered, cached=known, is_estimated=False)
-    counted = tokens.count_messages(prompt.messages)
-    return Usage(prompt=counted, completion=tokens.count(text), is_estimated=True)

@@ -1,0 +1,69 @@
+"""Answers that were paid for once: kept in SQLite by the whole request, for all processes that use the file.
+
+The key is a hash of the endpoint, the model and everything that is sent but the key of the account, so a prompt
+cannot be read from it. An answer is JSON; nothing in the file is ever run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from sim.errors import DefinitionError
+
+Use = Literal["off", "read", "write", "refresh"]
+"""Not at all; only what is there; that, and new answers are kept; all are asked for anew and kept."""
+
+USES: tuple[Use, ...] = get_args(Use)
+
+_TABLE = "CREATE TABLE IF NOT EXISTS answers (request TEXT PRIMARY KEY, answer TEXT NOT NULL) WITHOUT ROWID"
+
+
+class Cache:
+    """The answers in a file."""
+
+    def __init__(self, path: Path, use: Use = "write") -> None:
+        self.path = path
+        self.use = use
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with closing(self._file()) as file:
+                file.execute("PRAGMA journal_mode=WAL")
+                file.execute(_TABLE)
+        except (OSError, sqlite3.Error) as error:
+            raise DefinitionError(f"cannot use the cache {path}: {error}; --cache off does without") from None
+
+    def find(self, request: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The answer to the same request, if one is kept."""
+        if self.use == "refresh":
+            return None
+        with closing(self._file()) as file:
+            row = file.execute("SELECT answer FROM answers WHERE request = ?", (_digest(request),)).fetchone()
+        try:
+            found = json.loads(row[0]) if row else None
+        except ValueError:
+            return None
+        return found if isinstance(found, dict) else None
+
+    def keep(self, request: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+        """Keep an answer in place of an earlier one."""
+        if self.use == "read":
+            return
+        with closing(self._file()) as file:
+            file.execute(
+                "INSERT OR REPLACE INTO answers VALUES (?, ?)",
+                (_digest(request), json.dumps(answer, ensure_ascii=False)),
+            )
+
+    def _file(self) -> sqlite3.Connection:
+        return sqlite3.connect(self.path, timeout=60, isolation_level=None)
+
+
+def _digest(request: Mapping[str, Any]) -> str:
+    text = json.dumps(request, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
