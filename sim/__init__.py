@@ -6,15 +6,18 @@ initiator and the manager of a run to plain AutoGen code.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sim.models.cache import Cache
     from sim.models.model import Model
-    from sim.record.log import RunLog
+    from sim.record.log import LogWriter, RunLog
     from sim.stage.run import Run
     from sim.world.world import World
+
+    Models = str | Model | Mapping[str, str | Model]
 
 __all__ = ["group_chat", "load", "open", "run"]
 
@@ -39,9 +42,12 @@ def run(
     language: str | None = None,
     variant: str | None = None,
     facts: Mapping[str, object] | None = None,
-    models: Model | Mapping[str, Model] | None = None,
+    models: Models | None = None,
     human: Model | None = None,
     allow_exec: str | Path | None = None,
+    cache: Cache | None = None,
+    max_tokens: int | None = None,
+    max_cost: str | None = None,
     out: str | Path | None = None,
 ) -> RunLog:
     """Run a world to its end in an AutoGen group chat and give the log.
@@ -52,21 +58,26 @@ def run(
         language: one of the world's; its first where none is given.
         variant: the variant of the world to load.
         facts: facts to start with, by name.
-        models: who answers, for all or by agent or role (``"*"`` for the others); scripted where none is given.
+        models: who answers, for all or by agent or role (``"*"`` for the others): models, or their names in
+            ``models.yaml``; scripted where none is given.
         human: who answers for the roles that a person plays.
         allow_exec: the folder in which code that agents write may be run; without it a world that does is refused.
+        cache: answers that were paid for before; none where not given.
+        max_tokens: tokens that the run may take.
+        max_cost: what it may cost, such as ``0.50USD``.
         out: where the log goes; the first free name in ``runs/`` where not given.
 
     Raises:
         sim.errors.DefinitionError: if the world or an option cannot be used.
-        sim.errors.ModelError: if a model failed; the log keeps all turns before.
+        sim.errors.ModelError: if a model failed, or the budget is used up (``BudgetError``); the log keeps all
+            before, and ``sim resume`` goes on from there.
     """
     from sim.record.log import LogWriter, RunLog, free_path  # noqa: PLC0415
     from sim.stage.adapter.chat import play  # noqa: PLC0415
 
     loaded = _loaded(world, variant)
     path = Path(out) if out is not None else free_path(Path("runs"), loaded.name, seed)
-    prepared = _prepare(loaded, seed, language, facts, models, human, allow_exec)
+    prepared = _prepare(loaded, seed, language, facts, models, human, allow_exec, cache, max_tokens, max_cost)
     with LogWriter(path) as log:
         play(prepared(log))
     return RunLog.open(path)
@@ -86,9 +97,12 @@ def group_chat(
     language: str | None = None,
     variant: str | None = None,
     facts: Mapping[str, object] | None = None,
-    models: Model | Mapping[str, Model] | None = None,
+    models: Models | None = None,
     human: Model | None = None,
     allow_exec: str | Path | None = None,
+    cache: Cache | None = None,
+    max_tokens: int | None = None,
+    max_cost: str | None = None,
     out: str | Path | None = None,
 ) -> tuple[Any, Any]:
     """The ``(initiator, manager)`` of a run, for ``initiator.initiate_chat(manager, message=…)``.
@@ -101,7 +115,8 @@ def group_chat(
 
     loaded = _loaded(world, variant)
     log = LogWriter(Path(out) if out is not None else None)
-    return make(_prepare(loaded, seed, language, facts, models, human, allow_exec)(log))
+    prepared = _prepare(loaded, seed, language, facts, models, human, allow_exec, cache, max_tokens, max_cost)
+    return make(prepared(log))
 
 
 def _loaded(world: str | Path | World, variant: str | None) -> World:
@@ -113,19 +128,29 @@ def _prepare(
     seed: int,
     language: str | None,
     facts: Mapping[str, object] | None,
-    models: Model | Mapping[str, Model] | None,
+    models: Models | None,
     human: Model | None,
     allow_exec: str | Path | None,
-) -> Any:
+    cache: Cache | None,
+    max_tokens: int | None,
+    max_cost: str | None,
+) -> Callable[[LogWriter], Run]:
+    from sim.models import catalog  # noqa: PLC0415
     from sim.stage.casting import EVERYONE, models_for  # noqa: PLC0415
+    from sim.stage.providers import Providers, budget_for, check_budget  # noqa: PLC0415
     from sim.stage.run import Run, settings_for  # noqa: PLC0415
 
     settings = settings_for(world, seed=seed, language=language, facts=facts)
+    listed = catalog.load()
+    providers = Providers(listed, human=human)
     given = models if isinstance(models, Mapping) else {EVERYONE: models} if models is not None else {}
+    made = {name: providers.model(m) if isinstance(m, str) else m for name, m in given.items()}
     folder = Path(allow_exec) if allow_exec is not None else None
-    cast = models_for(world, given, human=human, exec_folder=folder)
+    cast = models_for(world, made, human=human, exec_folder=folder, seed=seed)
+    budget = budget_for(world, listed, max_tokens, max_cost)
+    check_budget(budget, cast)
 
-    def prepare(log: Any) -> Run:
-        return Run(world, settings, cast, log)
+    def prepare(log: LogWriter) -> Run:
+        return Run(world, settings, cast, log, cache=cache, budget=budget)
 
     return prepare

@@ -112,10 +112,12 @@ def _show_turn(log: Any, turn: int, *, with_prompt: bool, as_json: bool) -> None
     messages: list[dict[str, str]] = []
     if world is not None:
         from sim.engine.prompt import build  # noqa: PLC0415 - needs the world's expressions
+        from sim.engine.room import room_of  # noqa: PLC0415
 
         try:
-            built = build(world, situation, moment.said, record.speaker, log.header.language)
-            messages = list(built.messages)
+            built = build(world, situation, moment.said, record.speaker, log.header.language, moment.digest)
+            context = world.states[situation.state].context
+            messages = list(built.within(room_of(world, log.header.models[record.speaker], context)).messages)
         except (KeyError, ValueError, TypeError):
             raise RunLogError(
                 f"the prompt of turn {turn} does not follow from the log; 'sim verify' says more"

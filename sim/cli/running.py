@@ -2,13 +2,41 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Iterable
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sim.cli.app import Json, NoCode, RunName, WorldName, app, pairs, print_json, say
 from sim.errors import DefinitionError, ModelError
+
+if TYPE_CHECKING:
+    from sim.models.model import Model
+    from sim.stage.providers import Providers
+
+
+class Caching(StrEnum):
+    """What is done with answers that were paid for before."""
+
+    off = "off"
+    read = "read"
+    write = "write"
+    refresh = "refresh"
+
+
+CacheUse = Annotated[
+    Caching,
+    typer.Option(
+        help="Answers paid for before: read uses them; write also keeps new ones; refresh asks anew and keeps all."
+    ),
+]
+MaxTokens = Annotated[int | None, typer.Option(min=1, help="Stop before a call that could exceed so many tokens.")]
+MaxCost = Annotated[
+    str | None, typer.Option(metavar="AMOUNT", help="Stop before a call that could exceed it, such as 0.50USD.")
+]
 
 
 @app.command()
@@ -24,8 +52,8 @@ def run(
         list[str] | None,
         typer.Option(
             metavar="[ROLE=]NAME",
-            help="Who answers: 'scripted', 'human', or a model's name at its endpoint; for all, or for a role or "
-            "agent. Repeatable.",
+            help="Who answers: 'scripted', 'human', a model of models.yaml, or one's name at its endpoint; for "
+            "all, or for a role or agent. A,B: B where A fails. random:A,B: one for each agent. Repeatable.",
         ),
     ] = None,
     base_url: Annotated[
@@ -44,6 +72,9 @@ def run(
         Path | None, typer.Option(help="The folder in which code is run; work/ID if left out.")
     ] = None,
     no_code: NoCode = False,
+    cache: CacheUse = Caching.off,
+    max_tokens: MaxTokens = None,
+    max_cost: MaxCost = None,
     out: Annotated[Path | None, typer.Option(help="Where the log goes; runs/ID.jsonl if left out.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -52,12 +83,11 @@ def run(
     Example: sim run hospital_visit --seed 7 --lang zh --variant triage
     """
     from sim.cli.person import Person  # noqa: PLC0415 - heavy; `sim --help` needs none of it
-    from sim.cli.show import Screen  # noqa: PLC0415
+    from sim.models import catalog  # noqa: PLC0415
     from sim.models.outside import Live  # noqa: PLC0415
-    from sim.read.transcript import Transcript  # noqa: PLC0415
-    from sim.record.log import LogWriter, RunLog, free_path  # noqa: PLC0415
-    from sim.record.records import READER, Header  # noqa: PLC0415
+    from sim.record.log import LogWriter, free_path  # noqa: PLC0415
     from sim.stage.casting import models_for  # noqa: PLC0415
+    from sim.stage.providers import Providers, budget_for, cache_for, check_budget  # noqa: PLC0415
     from sim.stage.run import Run, parse_facts, settings_for  # noqa: PLC0415
     from sim.world.library import load  # noqa: PLC0415
 
@@ -67,53 +97,80 @@ def run(
     path = out or free_path(Path("runs"), loaded.name, seed)
     folder = (work_dir or Path("work") / path.name.removesuffix(".jsonl")) if allow_exec else None
     person = Person()
-    given = _models(model or [], person, base_url, key_env, temperature)
-    cast = models_for(loaded, given, human=person, exec_folder=folder)
+    listed = catalog.load()
+    told()
+    providers = Providers(listed, base_url, key_env, temperature, human=person)
+    given = _models(model or [], providers)
+    cast = models_for(loaded, given, human=person, exec_folder=folder, seed=seed)
+    budget = budget_for(loaded, listed, max_tokens, max_cost)
+    check_budget(budget, cast)
+    kept = cache_for(cache.value)
     from sim.stage.adapter.chat import play  # noqa: PLC0415 - AutoGen is slow to import; wrong input is told before
 
     people = [agent for agent in loaded.agents if cast[agent] is person]
     shown_to = people if len(people) < len(loaded.agents) else []  # who plays sees no more than its role hears
-    screen = Screen(loaded.agents)
+    listen = None if as_json else listener(loaded.agents, shown_to)
+    with LogWriter(path) as log:
+        played = Run(loaded, settings, cast, log, listen, Live(person.pick), cache=kept, budget=budget)
+        to_the_end(lambda: play(played), path)
+    report(path, as_json, folder if folder and folder.is_dir() else None)
+
+
+def listener(agents: Iterable[str], shown_to: Iterable[str] = ()) -> Callable[[dict[str, Any]], None]:
+    """What prints the transcript as records come, to all or only what some of the agents hear."""
+    from sim.cli.show import Screen  # noqa: PLC0415
+    from sim.read.transcript import Transcript  # noqa: PLC0415
+    from sim.record.records import READER, Header  # noqa: PLC0415
+
+    screen = Screen(agents)
     transcript: list[Transcript] = []
 
     def listen(record: dict[str, Any]) -> None:
-        if as_json:
-            return
         parsed = READER.validate_python(record)
         if isinstance(parsed, Header):
             transcript.append(Transcript(parsed, *shown_to))
         for entry in transcript[0].of(parsed):
             screen.show(entry)
 
-    with LogWriter(path) as log:
-        try:
-            play(Run(loaded, settings, cast, log, listen, Live(person.pick)))
-        except (ModelError, KeyboardInterrupt) as error:
-            typer.echo(f"stopped; the log keeps everything before: {path}", err=True)
-            if isinstance(error, KeyboardInterrupt):
-                raise
-            raise ModelError(str(error)) from None
-    _report(RunLog.open(path), as_json, folder if folder and folder.is_dir() else None)
+    return listen
 
 
-def _models(
-    given: list[str], person: Any, base_url: str | None, key_env: str, temperature: float | None
-) -> dict[str, Any]:
+def to_the_end(play: Callable[[], None], path: Path) -> None:
+    """Play, and say how to go on should it stop before the end."""
+    try:
+        play()
+    except (ModelError, KeyboardInterrupt) as error:
+        typer.echo(
+            f"stopped; the log keeps everything before, and 'sim resume {path}' goes on from there", err=True
+        )
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        raise type(error)(str(error)) from None
+
+
+def told() -> None:
+    """Let waits, retries and hand-overs of models be told on standard error."""
+    logger = logging.getLogger("sim.models")
+    if not logger.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(_OneLine("sim: %(message)s"))
+        logger.addHandler(handler)
+        logger.propagate = False
+
+
+class _OneLine(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        from sim.world.kinds import one_line  # noqa: PLC0415
+
+        return one_line(super().format(record))
+
+
+def _models(given: list[str], providers: Providers) -> dict[str, Model]:
     """The models by role, agent or ``*``, as the options name them."""
-    from sim.models.scripted import Scripted  # noqa: PLC0415
-
-    if base_url is not None and not any(_name(text)[1] not in {"scripted", "human"} for text in given):
+    named = [_name(text) for text in given]
+    if providers.base_url is not None and all(name in {"scripted", "human"} for _, name in named):
         raise DefinitionError("--base-url needs --model NAME: what the model is called there")
-    made: dict[str, Any] = {"scripted": Scripted(), "human": person}
-    models: dict[str, Any] = {}
-    for text in given:
-        role, name = _name(text)
-        if name not in made:
-            from sim.stage.adapter.endpoint import Endpoint  # noqa: PLC0415 - AutoGen is slow to import
-
-            made[name] = Endpoint(name, base_url=base_url, key_name=key_env, temperature=temperature)
-        models[role] = made[name]
-    return models
+    return {role: providers.model(name) for role, name in named}
 
 
 def _name(text: str) -> tuple[str, str]:
@@ -124,11 +181,14 @@ def _name(text: str) -> tuple[str, str]:
     return (role, name) if equals else ("*", text)
 
 
-def _report(log: Any, as_json: bool, work: Path | None) -> None:
+def report(path: Path, as_json: bool, work: Path | None) -> None:
+    """Print what a run came to; exits 1 where a rule of the world was broken."""
     from sim.cli.show import amount  # noqa: PLC0415
     from sim.read.ledger import ledger  # noqa: PLC0415
+    from sim.record.log import RunLog  # noqa: PLC0415
     from sim.record.records import EpisodeEnded, RunEnded  # noqa: PLC0415
 
+    log = RunLog.open(path)
     total = ledger([log]).total
     ends = [r for r in log.records if isinstance(r, EpisodeEnded)]
     last = log.records[-1]

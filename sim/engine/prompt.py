@@ -6,13 +6,11 @@ can be built again from a log. A message outside a speaker's audience, or a fact
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sim.engine import tokens
+from sim.engine.memory import Digest, Utterance, carried_over, remembered
+from sim.engine.messages import Heard, Prompt
 from sim.engine.phrases import phrase
 from sim.engine.situation import (
     Offer,
@@ -28,73 +26,30 @@ from sim.engine.situation import (
 )
 from sim.world.circles import Circle
 from sim.world.kinds import Kind, label_of
-from sim.world.phases import Context
 from sim.world.sheet import sheet
 from sim.world.templates import render
 from sim.world.world import FactDef, StateDef, World
 
-Message = dict[str, str]
 
-
-@dataclass(frozen=True)
-class Utterance:
-    """Something said: by whom (``""`` for the narrator), in which state visit, and who heard it.
-
-    ``is_summary`` marks what sums up an earlier state, which only those are given to whom it is carried over.
-    """
-
-    turn: int
-    visit: int
-    speaker: str
-    text: str
-    heard_by: tuple[str, ...]
-    is_summary: bool = False
-
-
-@dataclass(frozen=True)
-class Prompt:
-    """The messages sent to a model, and the JSON Schema of the answer where acts are open."""
-
-    messages: tuple[Message, ...]
-    schema: Mapping[str, Any] | None = None
-
-    @property
-    def digest(self) -> str:
-        """The first 128 bits, in hex, of the SHA-256 of the messages."""
-        text = json.dumps(self.messages, ensure_ascii=False, separators=(",", ":"))
-        return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
-
-    def then(self, answer: str, reasons: Sequence[str], language: str) -> Prompt:
-        """The prompt that sends an answer back, with what was wrong with it."""
-        why = phrase(language, "repair", reasons=("；" if language.startswith("zh") else "; ").join(reasons))
-        return self.also(answer, why)
-
-    def found(self, answer: str, found: Sequence[str], language: str, schema: Mapping[str, Any] | None) -> Prompt:
-        """The prompt that gives the results of look-ups, and asks for the turn itself."""
-        words = ("；" if language.startswith("zh") else "; ").join(found)
-        return self.also(answer, phrase(language, "found", found=words), schema)
-
-    def also(self, answer: str, words: str, schema: Mapping[str, Any] | None = None) -> Prompt:
-        """The prompt with an answer and what is said to it; the schema stays, unless another is given."""
-        again = ({"role": "assistant", "content": answer[:1500] or "…"}, {"role": "user", "content": words})
-        return Prompt(self.messages + again, schema or self.schema)
-
-
-def build(world: World, situation: Situation, history: Sequence[Utterance], role: str, language: str) -> Prompt:
-    """The prompt of an agent's next turn."""
+def build(
+    world: World,
+    situation: Situation,
+    history: Sequence[Utterance],
+    role: str,
+    language: str,
+    digest: Digest | None = None,
+) -> Prompt:
+    """The prompt of an agent's next turn; a ``digest`` stands for what it sums up of the history."""
     state = world.states[situation.state]
     values = scope(world, situation)
     names = shown(world, role, values, language)
     rules = "rules_verbatim" if state.is_verbatim else "rules"
     system = sheet(world.personas[role], language) + "\n" + phrase(language, rules, me=names["me"])
+    kept = digest if digest is not None and digest.holds(state.context, situation) else None
+    earlier = [line(world, u, language) for u in carried_over(history, role, state.context)]
+    earlier += [kept.text] if kept is not None else []
+    said = [line(world, u, language) for u in remembered(history, (role,), state.context, situation, kept)]
     parts = []
-    carried = carried_over(history, role, state.context)
-    if carried:
-        parts.append("\n".join([phrase(language, "carried"), *(line(world, u, language) for u in carried)]))
-    heard = remembered(history, (role,), state.context, situation)
-    if heard:
-        lines = [line(world, u, language) for u in heard]
-        parts.append("\n".join([phrase(language, "said"), *lines]))
     told = next((label_of(text, language) for circle, text in state.tell if _is_told(values, role, circle)), "")
     label = label_of(state.label, language) or state.name
     parts.append(
@@ -105,8 +60,11 @@ def build(world: World, situation: Situation, history: Sequence[Utterance], role
         parts.append(phrase(language, "know") + phrase(language, "comma").join(known))
     offers, tools = open_actions(world, situation, role), open_tools(world, situation, role)
     parts += _asked(world, state, offers, tools, names, _others(world, situation, role, language), language)
-    messages = ({"role": "system", "content": system}, {"role": "user", "content": "\n".join(parts)})
-    return Prompt(messages, schema(offers, tools, language, is_silent=state.is_silent))
+    heard = Heard(
+        ((phrase(language, "carried"), tuple(earlier)), (phrase(language, "said"), tuple(said))), "\n".join(parts)
+    )
+    messages = ({"role": "system", "content": system}, {"role": "user", "content": heard.text()})
+    return Prompt(messages, schema(offers, tools, language, is_silent=state.is_silent), heard)
 
 
 def _asked(
@@ -143,37 +101,6 @@ def _others(world: World, situation: Situation, role: str, language: str) -> lis
     if any(not knows(values, role, world.groups[g]) for g in state.speakers.groups):
         return []
     return [world.agent_name(a, language) for a in members(world, values, state.speakers) if a != role]
-
-
-def remembered(
-    history: Sequence[Utterance], agents: Collection[str], context: Context, situation: Situation
-) -> list[Utterance]:
-    """What all of some agents heard and are still given, oldest first, after the state's context policy."""
-    if context.of == "none":
-        return []
-    kept: list[Utterance] = []
-    budget = context.tokens
-    for utterance in reversed(history):
-        if utterance.visit < situation.forgotten or (context.of == "state" and utterance.visit != situation.visit):
-            break
-        if context.turns is not None and len(kept) >= context.turns:
-            break
-        if utterance.is_summary or not all(a in utterance.heard_by for a in agents):
-            continue
-        if budget is not None:
-            budget -= tokens.count(utterance.text)
-            if budget < 0:
-                break
-        kept.append(utterance)
-    return kept[::-1]
-
-
-def carried_over(history: Sequence[Utterance], role: str, context: Context) -> list[Utterance]:
-    """The summaries of earlier states that an agent is given, oldest first; they outlast what is forgotten."""
-    if not context.carryover:
-        return []
-    found = [u for u in history if u.is_summary and role in u.heard_by]
-    return found if context.carryover is True else found[-context.carryover :]
 
 
 def line(world: World, utterance: Utterance, language: str) -> str:

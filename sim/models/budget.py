@@ -2,39 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import threading
-from dataclasses import dataclass
 from decimal import Decimal
 
 from sim.errors import BudgetError, DefinitionError
 from sim.models.prices import Price
 from sim.record.records import Usage
-
-_AMOUNT = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)\s*([A-Za-z]{3})?")
-
-
-@dataclass(frozen=True)
-class Money:
-    """An exact amount; ``currency`` is an ISO code."""
-
-    amount: Decimal
-    currency: str = "USD"
-
-    def __str__(self) -> str:
-        return f"{self.amount:f} {self.currency}"
-
-
-def money(text: str) -> Money:
-    """Read an amount such as ``0.50USD``; US dollars where no currency is named.
-
-    Raises:
-        ValueError: if it is none.
-    """
-    found = _AMOUNT.fullmatch(str(text).strip())
-    if found is None:
-        raise ValueError(f"'{text}' is no amount of money; it looks like 0.50USD or 3CNY")
-    return Money(Decimal(found.group(1)), (found.group(2) or "USD").upper())
+from sim.world.fields import Money
 
 
 class Budget:
@@ -69,8 +43,8 @@ class Budget:
             return
         if price is None:
             raise DefinitionError(
-                f"a budget of {self.cost} needs prices, and that of '{model}' is not known; give it in models.yaml, "
-                "or limit tokens (--max-tokens)"
+                f"a budget of {self.cost} needs prices, and that of '{model}' is not known; give it in "
+                "models.yaml, or limit tokens (--max-tokens)"
             )
         if price.currency != self.cost.currency and (price.input or price.output):
             raise DefinitionError(

@@ -7,15 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import platformdirs
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from sim.errors import DefinitionError, did_you_mean
-from sim.models.budget import Money, money
 from sim.models.prices import Price
-from sim.world.fields import Part
+from sim.world.fields import Budget, Part
 from sim.world.source import Source, read_yaml
 from sim.world.validation import validate
 
@@ -106,27 +105,11 @@ class Entry(Part):
         return self
 
 
-def _as_money(value: Any) -> Any:
-    money(str(value))
-    return str(value)
-
-
-class BudgetEntry(Part):
-    """What a run may spend, unless it is told otherwise."""
-
-    tokens: int | None = Field(None, ge=1)
-    cost: Annotated[str | None, BeforeValidator(_as_money)] = Field(None, description="such as 0.50USD")
-
-    def limits(self) -> tuple[int | None, Money | None]:
-        """The tokens and the amount."""
-        return self.tokens, money(self.cost) if self.cost is not None else None
-
-
 class ModelsFile(Part):
     """``models.yaml``."""
 
     models: dict[str, Entry] = Field({}, description="by name")
-    budget: BudgetEntry = BudgetEntry()
+    budget: Budget = Budget()
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 A call is let in if, with it, all calls within the last minute stay within the limits. It is counted with what it
 may take when it begins, and with what it took when it ends; until then, and for a minute after, it counts. So
-whichever way a provider counts (by fixed or sliding windows, when a request comes or when it ends), its limit is not
-reached.
+whichever way a provider counts (by fixed or sliding windows, when a request comes or when it ends), its limit is
+not reached.
 """
 
 from __future__ import annotations

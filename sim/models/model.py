@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal, Protocol
 
-from sim.engine.prompt import Prompt
+from sim.engine.messages import Prompt
 from sim.engine.situation import Situation
 from sim.engine.streams import Streams
 from sim.models.budget import Budget
@@ -15,7 +15,7 @@ from sim.models.cache import Cache
 from sim.record.records import Usage
 from sim.world.world import World
 
-Purpose = Literal["turn", "repair", "look_up", "selection", "summary"]
+Purpose = Literal["turn", "repair", "look_up", "selection", "summary", "digest"]
 """Why a model is asked: for a turn, a better answer, after a look-up, for the next speaker, for a summary."""
 
 

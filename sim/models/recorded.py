@@ -59,4 +59,4 @@ def _place(call: Call) -> tuple[int, int, int, str, str]:
 
 
 def _key(episode: int, turn: int, attempt: int, purpose: str) -> Key:
-    return episode, turn, attempt, purpose if purpose in {"selection", "summary"} else "turn"
+    return episode, turn, attempt, purpose if purpose in {"selection", "summary", "digest"} else "turn"

@@ -39,7 +39,7 @@ class Scripted:
 def _answer(request: Request) -> str:
     if request.purpose == "selection":
         return request.streams.at("selection", request.situation.turn).pick(request.candidates)
-    if request.purpose == "summary":
+    if request.purpose in {"summary", "digest"}:
         return request.draft
     values = scope(request.world, request.situation)
     moves = request.world.lines.get(request.situation.state, ())

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sim.engine.machine import enter, entered, spoken, waiting
-from sim.engine.prompt import Utterance
+from sim.engine.memory import Digest, Utterance
 from sim.engine.situation import Situation
 from sim.errors import RunLogError
 from sim.record.log import RunLog
@@ -94,11 +94,15 @@ def _counted(situation: Situation, record: BallotCounted, world: World | None) -
 
 @dataclass(frozen=True)
 class Moment:
-    """What a speaker saw before a turn: the situation, what had been said, and the record of the turn."""
+    """What a speaker saw before a turn: the situation, what had been said, and the record of the turn.
+
+    A ``digest`` sums up for the speaker what it can no longer be given whole.
+    """
 
     situation: Situation
     said: list[Utterance]
     record: Turn
+    digest: Digest | None = None
 
 
 def before_turn(log: RunLog, turn: int, world: World | None = None) -> Moment:
@@ -116,12 +120,16 @@ def before_turn(log: RunLog, turn: int, world: World | None = None) -> Moment:
     asked = turn - 1 if found.asked is None else found.asked
     situation: Situation | None = None
     said: list[Utterance] = []
+    digests: dict[str, Digest] = {}
     everyone = tuple(sorted(a for a in log.header.models if a != "selector"))
     if log.header.opening:
         said.append(Utterance(0, 0, "", log.header.opening, everyone))
     for record in log.records:
         if isinstance(record, Turn) and record.turn == asked + 1 and situation is not None:
-            return Moment(situation, said, found)
+            return Moment(situation, said, found, digests.get(found.speaker))
+        if isinstance(record, SummaryMade) and record.until is not None:
+            visit = situation.visit if situation is not None else 0
+            digests.update(dict.fromkeys(record.heard_by, Digest(record.until, visit, record.text)))
         said += _said(record, situation)
         situation = step(situation, record, log.header, world)
     raise RunLogError(f"{log.name} cannot be followed to turn {turn}; 'sim verify' says more")
@@ -134,7 +142,7 @@ def _said(record: AnyRecord, situation: Situation | None) -> list[Utterance]:
         return [Utterance(record.turn, visit, record.speaker, record.text, tuple(record.heard_by))]
     if isinstance(record, Narration):
         return [Utterance(record.turn, visit, "", record.text, tuple(record.heard_by))]
-    if isinstance(record, SummaryMade):
+    if isinstance(record, SummaryMade) and record.until is None:
         heard_by = tuple(record.heard_by)
         return [Utterance(record.turn, visit, record.speaker, record.text, heard_by, is_summary=True)]
     return []

@@ -76,7 +76,7 @@ class Call(Record):
     attempt: int
     role: str
     state: str
-    purpose: Literal["turn", "repair", "look_up", "selection", "summary", "retry"]
+    purpose: Literal["turn", "repair", "look_up", "selection", "summary", "digest", "retry"]
     model: str
     prompt: str
     answer: str
@@ -182,17 +182,21 @@ class BallotCounted(Record):
 
 
 class SummaryMade(Record):
-    """What is carried over from a state that was left, and to whom."""
+    """What is carried over from a state that was left, and to whom.
+
+    A digest sums up for one agent the first ``until`` of all that was said; it is made before a turn.
+    """
 
     type: Literal["summary"]
     episode: int
     turn: int
     time: float
     state: str
-    how: Literal["last_message", "reflection"]
+    how: Literal["last_message", "reflection", "digest"]
     speaker: str
     text: str
     heard_by: list[str]
+    until: int | None = None
 
 
 class Transition(Record):

@@ -9,6 +9,7 @@ from sim.errors import DefinitionError, did_you_mean
 from sim.models.model import Model
 from sim.models.ruled import Ruled
 from sim.models.scripted import Scripted
+from sim.stage.providers import OneOf
 from sim.stage.selector import SELECTOR
 from sim.world.world import World
 
@@ -27,11 +28,12 @@ def models_for(
     *,
     human: Model | None = None,
     exec_folder: Path | None = None,
+    seed: int = 0,
 ) -> dict[str, Model]:
     """The model of each agent: the one given for it or its role, else what its kind asks for, else that for ``*``.
 
     ``human`` answers for the roles of the kind human; in ``exec_folder`` code of the roles of the kind executor is
-    run, and without it none is.
+    run, and without it none is. Where an agent has one of several models, ``seed`` says which.
 
     Raises:
         DefinitionError: if a name is not in the cast, or a role needs a person, a function or a permission that is
@@ -41,7 +43,8 @@ def models_for(
     for name in given:
         if name not in known:
             raise DefinitionError(f"no agent or role '{name}' in {world.name}{did_you_mean(name, known)}")
-    return {a: _model(world, a, given, human, exec_folder) for a in speakers(world)}
+    cast = {a: _model(world, a, given, human, exec_folder) for a in speakers(world)}
+    return {a: model.of(a, seed) if isinstance(model, OneOf) else model for a, model in cast.items()}
 
 
 def _model(

@@ -16,7 +16,8 @@ from sim.engine.answers import Answer, is_theirs
 from sim.engine.clock import Clock
 from sim.engine.machine import Refused, Step, begin, break_off, settle
 from sim.engine.machine import opening as opening_of
-from sim.engine.prompt import Prompt, Utterance
+from sim.engine.memory import Digest, Utterance
+from sim.engine.messages import Prompt
 from sim.engine.selection import next_speaker
 from sim.engine.situation import Situation, audience, scope
 from sim.models.budget import Budget
@@ -24,6 +25,7 @@ from sim.models.cache import Cache
 from sim.models.model import Model
 from sim.models.outside import Live, Outside
 from sim.record.log import Sink
+from sim.stage.digests import digested
 from sim.stage.exchange import Exchange, Pending, Stage
 from sim.stage.narrator import Narrator, acts_json, facts_json
 from sim.stage.selector import Selector
@@ -62,13 +64,22 @@ class Episode:
         self.situation: Situation = begin(world, number, facts, seed)
         self.history: list[Utterance] = []
         self.opening = opening
-        self._stage = Stage(world, language, models, outside or Live(), cache, budget)
+        self._stage = Stage(
+            world,
+            language,
+            models,
+            outside or Live(),
+            cache,
+            budget,
+            {name: model.description for name, model in models.items()},
+        )
         self._clock = clock
         self._log = log
         self._listener = listener
         self._pending: Pending | None = None
         self._shown: tuple[Situation, dict[str, Prompt]] | None = None
         self._at_once: dict[str, Answer] = {}
+        self._digests: dict[str, Digest] = {}
         self._narrator = Narrator(self._stage, self.history, clock, self._note)
         self.selector = Selector(self._stage, self.history, self._note)
 
@@ -108,7 +119,9 @@ class Episode:
         prompts = self._shown[1]
         for each in self._asked_with(role):
             if each not in prompts:
-                prompts[each] = prompt.build(self.world, self.situation, self.history, each, self.language)
+                prompts[each] = prompt.build(
+                    self.world, self.situation, self.history, each, self.language, self._digests.get(each)
+                )
         return prompts[role]
 
     def _asked_with(self, role: str) -> tuple[str, ...]:
@@ -125,6 +138,7 @@ class Episode:
         """
         if role not in self._at_once:
             together = self._asked_with(role)
+            self._sum_up(together)
             if len(together) > 1:
                 self._ask_all(together, role, shown)
             else:
@@ -135,6 +149,15 @@ class Episode:
         minutes = self._minutes() if asked.turn == self.situation.turn else 0.0
         self._pending = Pending(role, answer, minutes, asked.turn)
         return answer.text
+
+    def _sum_up(self, roles: tuple[str, ...]) -> None:
+        """Sum up what some agents can no longer be given whole, before they are asked."""
+        for ahead, role in enumerate(roles):
+            turn, digest = self.situation.turn + 1 + ahead, self._digests.get(role)
+            made = digested(self._stage, self.situation, self.history, role, turn, digest, self._note)
+            if made is not None and made is not digest:
+                self._digests[role] = made
+                self._shown = None
 
     def _minutes(self) -> float:
         state = self.world.states[self.situation.state]

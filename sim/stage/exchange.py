@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from sim.engine import answers, prompt, tokens
 from sim.engine.answers import Answer
+from sim.engine.messages import Prompt, TooLong
 from sim.engine.phrases import phrase
-from sim.engine.prompt import Prompt
-from sim.engine.room import answer_tokens
+from sim.engine.room import Room, answer_tokens, room_of
 from sim.engine.situation import Act, Situation, open_actions, open_tools, scope
 from sim.errors import ModelError
 from sim.models.budget import Budget
@@ -20,6 +20,7 @@ from sim.models.outside import Outside
 from sim.record.records import Usage
 from sim.world.expressions import ExpressionError
 from sim.world.kinds import Kind, Value, one_line, to_json
+from sim.world.phases import Context
 from sim.world.rows import Row
 from sim.world.world import ToolDef, World
 
@@ -57,6 +58,24 @@ class Stage:
     outside: Outside
     cache: Cache | None = None
     budget: Budget | None = None
+    descriptions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def room(self, role: str, context: Context | None = None) -> Room | None:
+        """How long a prompt of an agent may be, in a state with this context policy; None where nothing limits it."""
+        return room_of(self.world, self.descriptions.get(role, {}), context)
+
+
+def fitted(stage: Stage, asked: Prompt, role: str, context: Context | None = None) -> Prompt:
+    """A prompt as far as there is room for it.
+
+    Raises:
+        ModelError: if not even its fixed part fits.
+    """
+    try:
+        return asked.within(stage.room(role, context))
+    except TooLong as error:
+        name = stage.models[role].name
+        raise ModelError(f"{role}, asked of {name}: {error}") from None
 
 
 def ask(stage: Stage, request: Request, note: Note) -> str:
@@ -185,7 +204,7 @@ class Exchange:
     def _ask(self, asked: Prompt, attempt: int, purpose: Purpose, has_tools: bool) -> str:
         stage = self._stage
         request = Request(
-            asked,
+            fitted(stage, asked, self._role, stage.world.states[self._situation.state].context),
             stage.world,
             self._situation,
             self._role,

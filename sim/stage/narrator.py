@@ -10,11 +10,12 @@ from sim.engine.answers import without_thoughts
 from sim.engine.ballots import Count
 from sim.engine.clock import Clock
 from sim.engine.machine import Step
+from sim.engine.memory import Utterance
+from sim.engine.messages import Heard, Prompt
 from sim.engine.phrases import phrase
-from sim.engine.prompt import Prompt, Utterance
 from sim.engine.situation import Act, Situation, members, narrated_to, scope, told
 from sim.models.model import Request
-from sim.stage.exchange import Note, Stage, ask
+from sim.stage.exchange import Note, Stage, ask, fitted
 from sim.world.kinds import Value, label_of, one_line, to_json
 from sim.world.templates import render
 from sim.world.world import StateDef
@@ -175,10 +176,12 @@ class Narrator:
         lines = [prompt.line(stage.world, u, stage.language) for u in said if role in u.heard_by]
         summary = state.summary
         wish = label_of(summary.ask, stage.language) if summary is not None else ""
-        words = "\n".join([phrase(stage.language, "said"), *lines, wish or phrase(stage.language, "reflect")])
-        asked = Prompt(({"role": "user", "content": words},))
+        heard = Heard(
+            ((phrase(stage.language, "said"), tuple(lines)),), wish or phrase(stage.language, "reflect"), message=0
+        )
+        asked = Prompt(({"role": "user", "content": heard.text()},), heard=heard)
         request = Request(
-            asked,
+            fitted(stage, asked, role),
             stage.world,
             after,
             role,

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 
 from sim.engine import prompt
 from sim.engine.answers import without_thoughts
+from sim.engine.memory import Utterance, remembered
+from sim.engine.messages import Heard, Prompt
 from sim.engine.phrases import phrase
-from sim.engine.prompt import Prompt, Utterance
 from sim.engine.selection import candidates
 from sim.engine.situation import Situation, members, scope
 from sim.models.model import Request
-from sim.stage.exchange import Note, Stage, ask
+from sim.stage.exchange import Note, Stage, ask, fitted
 from sim.world.kinds import label_of
 from sim.world.world import World
 
@@ -60,7 +61,7 @@ class Selector:
             return None, ""
         stage, world = self._stage, self._stage.world
         request = Request(
-            asked,
+            fitted(stage, asked, SELECTOR),
             world,
             situation,
             SELECTOR,
@@ -127,12 +128,12 @@ def selection_prompt(
     roles = "; ".join(f"{a} ({world.agent_name(a, language)})" for a in present)
     first = label_of(words.message, language) or phrase(language, "select")
     last = label_of(words.prompt, language) or phrase(language, "select_prompt")
-    kept = prompt.remembered(history, present, state.context, situation)
-    lines = "\n".join(prompt.line(world, u, language) for u in kept)
+    kept = remembered(history, present, state.context, situation)
+    lines = tuple(prompt.line(world, u, language) for u in kept)
     for mark, value in {"{roles}": roles, "{agentlist}": _listed(among)}.items():
         first, last = first.replace(mark, value), last.replace(mark, value)
-    asked = "\n".join(filter(None, [phrase(language, "said") if lines else "", lines, last]))
-    return Prompt(({"role": "system", "content": first}, {"role": "user", "content": asked}))
+    heard = Heard(((phrase(language, "said"), lines),), last)
+    return Prompt(({"role": "system", "content": first}, {"role": "user", "content": heard.text()}), heard=heard)
 
 
 def mentioned(world: World, answer: str, among: Sequence[str], language: str) -> tuple[str, ...]:

@@ -5,6 +5,9 @@ The models that the whole format shares stand here too.
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -51,10 +54,51 @@ Effects = Annotated[dict[str, Effect], Field(max_length=100)]
 """New values of facts: ``FACT``, ``FACT[EXPRESSION]`` (of that agent) or ``FACT[*]`` (of each)."""
 
 
+_AMOUNT = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)\s*([A-Za-z]{3})?")
+
+
+@dataclass(frozen=True)
+class Money:
+    """An exact amount; ``currency`` is an ISO code."""
+
+    amount: Decimal
+    currency: str = "USD"
+
+    def __str__(self) -> str:
+        return f"{self.amount:f} {self.currency}"
+
+
+def money(text: str) -> Money:
+    """Read an amount such as ``0.50USD``; US dollars where no currency is named.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    found = _AMOUNT.fullmatch(str(text).strip())
+    if found is None:
+        raise ValueError(f"'{text}' is no amount of money; it looks like 0.50USD or 3CNY")
+    return Money(Decimal(found.group(1)), (found.group(2) or "USD").upper())
+
+
+def _as_money(value: Any) -> Any:
+    return value if value is None else str(money(str(value)))
+
+
 class Part(BaseModel):
     """What all parts of a file share: unknown keys are errors, and nothing changes after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, strict=True)
+
+
+class Budget(Part):
+    """What a run may spend: it stops before the call that could exceed it, and can be resumed with more."""
+
+    tokens: int | None = Field(None, ge=1)
+    cost: Annotated[str | None, BeforeValidator(_as_money)] = Field(None, description="an amount such as 0.50USD")
+
+    def limits(self) -> tuple[int | None, Money | None]:
+        """The tokens and the amount."""
+        return self.tokens, money(self.cost) if self.cost is not None else None
 
 
 class Options(Part):

@@ -14,6 +14,7 @@ from sim.errors import did_you_mean
 from sim.world.fields import (
     IDENTIFIER,
     ActionField,
+    Budget,
     Effects,
     Expression,
     Fact,
@@ -288,6 +289,7 @@ class WorldFile(Part):
         min_length=1
     )
     limits: Limits = Limits()
+    budget: Budget = Field(Budget(), description="what a run may spend, unless the user says otherwise")
     never: dict[str, Expression] = Field({}, description="name: what must at no turn hold")
     at_end: dict[str, dict[str, Expression]] = Field({}, description="outcome (or any): name: what must then hold")
     lines: dict[str, dict[str, list[Move]]] = Field({}, description="state: role: moves of the scripted model")

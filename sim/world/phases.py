@@ -44,6 +44,9 @@ class Context(Part):
     turns: int | None = Field(None, description="at most so many turns", ge=1)
     tokens: int | None = Field(None, description="at most so many tokens of history", ge=1)
     prompt: int | None = Field(None, description="at most so many tokens of the whole prompt", ge=50)
+    cut: Literal["drop", "summarise"] = Field(
+        "drop", description="what becomes of what is beyond that: nothing, or the speaker's model sums it up once"
+    )
     carryover: bool | int = Field(
         default=False, description="whether summaries of earlier states come before; how many of the last"
     )

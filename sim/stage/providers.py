@@ -1,0 +1,153 @@
+"""From the names of models to models: those of ``models.yaml``, and those at an endpoint that is given."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from sim.engine.streams import Streams
+from sim.errors import DefinitionError
+from sim.models.budget import Budget, tightest
+from sim.models.cache import Cache, Use
+from sim.models.catalog import APP, Catalog, Entry, Sampling, key_of
+from sim.models.limits import Limiter, Timer
+from sim.models.model import Model, Reply, Request
+from sim.models.scripted import Scripted
+from sim.models.several import FirstOf
+from sim.world.fields import Money, money
+from sim.world.world import World
+
+_LOG = logging.getLogger("sim.models")
+
+
+class OneOf:
+    """Several models of which each agent has one, by the seed."""
+
+    def __init__(self, models: list[Model]) -> None:
+        self.models = tuple(models)
+        self.name = "random:" + ",".join(model.name for model in models)
+        self.description: Mapping[str, Any] = {"name": self.name}
+
+    def of(self, agent: str, seed: int) -> Model:
+        """The model of an agent."""
+        return Streams(seed, 0).at("model", agent).pick(self.models)
+
+    def answer(self, request: Request) -> Reply:
+        """The answer of the agent's model."""
+        return self.of(request.role, request.streams.seed).answer(request)
+
+
+@dataclass
+class Providers:
+    """Makes models by name, each once; ``base_url`` and ``key_env`` are for names not in the catalog."""
+
+    catalog: Catalog
+    base_url: str | None = None
+    key_env: str = "OPENAI_API_KEY"
+    temperature: float | None = None
+    timer: Timer | None = None
+    human: Model | None = None
+    state: Path = field(default_factory=lambda: platformdirs.user_state_path(APP))
+    _made: dict[str, Model] = field(default_factory=dict)
+
+    def model(self, text: str) -> Model:
+        """The model of a name, of names with commas (the next where one fails for good), or of ``random:`` names.
+
+        Raises:
+            DefinitionError: if there is none, or its key is not set.
+        """
+        if text not in self._made:
+            self._made[text] = self._make(text)
+        return self._made[text]
+
+    def _make(self, text: str) -> Model:
+        if text.startswith("random:"):
+            return OneOf([self.model(name) for name in _names(text.removeprefix("random:"))])
+        if "," in text:
+            return FirstOf([self.model(name) for name in _names(text)])
+        if text == "scripted":
+            return Scripted()
+        if text == "human" and self.human is not None:
+            return self.human
+        entry = self.catalog.entry(text) if self.base_url is None else self.catalog.spec.models.get(text)
+        if entry is not None and entry.first_of:
+            return FirstOf([self.model(name) for name in entry.first_of])
+        if entry is not None and entry.random:
+            return OneOf([self.model(name) for name in entry.random])
+        return self._endpoint(text, entry)
+
+    def _endpoint(self, name: str, entry: Entry | None) -> Model:
+        from sim.stage.adapter.endpoint import Endpoint  # noqa: PLC0415 - AutoGen is slow to import
+
+        if entry is None:
+            return Endpoint(
+                name, base_url=self.base_url, key_name=self.key_env, temperature=self.temperature, timer=self.timer
+            )
+        try:
+            key, warning = key_of(name, entry.key)
+        except DefinitionError as error:
+            raise DefinitionError(f"{self.catalog.where(name)}: {error}") from None
+        if warning is not None:
+            _LOG.warning("%s: %s", self.catalog.where(name), warning)
+        if self.temperature is not None:
+            sampling = Sampling(**{**entry.sampling.model_dump(), "temperature": self.temperature})
+            entry = entry.model_copy(update={"sampling": sampling})
+        if self.base_url is not None:
+            entry = entry.model_copy(update={"url": self.base_url})
+        return Endpoint(name, entry=entry, key=key, limiter=self._limiter(name, entry), timer=self.timer)
+
+    def _limiter(self, name: str, entry: Entry) -> Limiter | None:
+        limits = entry.limits
+        if limits.requests is None and limits.tokens is None:
+            return None
+        return Limiter(
+            self.state / "limits.sqlite",
+            f"{entry.url or entry.api} {entry.model or name}",
+            requests=limits.requests,
+            tokens=limits.tokens,
+            timer=self.timer,
+            lease_s=2 * entry.timeout + 60,
+        )
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise DefinitionError(f"'{text}' is no list of models; it looks like glm-4,deepseek-chat")
+    return names
+
+
+def cache_for(use: Use, path: Path | None = None) -> Cache | None:
+    """The cache of the user, or the one in a file; None where it is off."""
+    return None if use == "off" else Cache(path or platformdirs.user_cache_path(APP) / "answers.sqlite", use)
+
+
+def budget_for(
+    world: World, catalog: Catalog, max_tokens: int | None = None, max_cost: str | None = None, **spent: Any
+) -> Budget | None:
+    """The budget of a run: what the user says, else the tightest of what the world and ``models.yaml`` say.
+
+    Raises:
+        DefinitionError: if ``max_cost`` is no amount of money.
+    """
+    least_tokens, least_cost = tightest(world.spec.budget.limits(), catalog.spec.budget.limits())
+    given: Money | None = None
+    try:
+        given = money(max_cost) if max_cost is not None else None
+    except ValueError as error:
+        raise DefinitionError(f"the most that a run may cost: {error}") from None
+    tokens, cost = max_tokens or least_tokens, given or least_cost
+    return Budget(tokens, cost, **spent) if tokens is not None or cost is not None else None
+
+
+def check_budget(budget: Budget | None, models: Mapping[str, Model]) -> None:
+    """Check that each model that is paid for can be held to a budget; raises ``DefinitionError``."""
+    for model in {id(m): m for m in models.values()}.values():
+        for each in getattr(model, "models", (model,)):
+            if budget is not None and getattr(each, "is_remote", False) and hasattr(each, "price"):
+                budget.check(each.name, each.price())
