@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import socket
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -37,20 +40,79 @@ class Count:
 def completion(text: str, asked: int, answered: int) -> dict[str, Any]:
     """The body of a chat completion."""
     choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
-    usage = {"prompt_tokens": asked, "completion_tokens": answered, "total_tokens": asked + answered}
     return {
-        "id": "c1", "object": "chat.completion", "created": 0, "model": "local", "choices": [choice], "usage": usage
+        "id": "c1", "object": "chat.completion", "created": 0, "model": "local", "choices": [choice],
+        "usage": usage_of(asked, answered),
     }  # fmt: skip
 
 
+def usage_of(asked: int, answered: int) -> dict[str, int]:
+    """How a chat completion tells its tokens."""
+    return {"prompt_tokens": asked, "completion_tokens": answered, "total_tokens": asked + answered}
+
+
+Answer = tuple[int, Any] | tuple[int, Any, Mapping[str, str]]
+"""A status, a body that JSON can hold, and headers, if there are any."""
+
+
+def send(handler: BaseHTTPRequestHandler, status: int, data: bytes, headers: Mapping[str, str]) -> None:
+    """Send an answer; it is JSON where the headers do not say otherwise."""
+    send_head(handler, status, len(data), headers)
+    handler.wfile.write(data)
+
+
+def send_head(handler: BaseHTTPRequestHandler, status: int, length: int, headers: Mapping[str, str]) -> None:
+    """Send the status and the headers of an answer that has so many bytes."""
+    handler.send_response(status)
+    for name, value in {"Content-Type": "application/json", "Content-Length": str(length), **headers}.items():
+        handler.send_header(name, value)
+    handler.end_headers()
+
+
+class _Listener(ThreadingHTTPServer):
+    """A thread for each connection; closing ends them all, and a client that leaves is no error."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
+        self._open: set[Any] = set()
+        super().__init__(("127.0.0.1", 0), handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serve a connection."""
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """End a connection."""
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Report what went wrong, unless it is that the client has left."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+    def close(self) -> None:
+        """Stop listening, and end the connections that clients keep alive."""
+        self.shutdown()
+        self.server_close()
+        for connection in list(self._open):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+
 class ChatServer:
-    """Serves ``/v1/chat/completions`` on a free loopback port with whatever ``answer`` gives: a status and a body.
+    """Serves ``/v1/chat/completions`` on a free loopback port with whatever ``answer`` gives.
 
     ``requests`` keeps each request's headers and body.
     """
 
-    def __init__(self, answer: Callable[[dict[str, Any]], tuple[int, dict[str, Any]]]) -> None:
+    def __init__(self, answer: Callable[[dict[str, Any]], Answer]) -> None:
         self.requests: list[tuple[dict[str, str], dict[str, Any]]] = []
+        self._answer = answer
+        arriving = threading.Lock()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -59,31 +121,30 @@ class ChatServer:
 
             def do_POST(self) -> None:
                 request = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
-                outer.requests.append((dict(self.headers), request))
-                status, body = answer(request)
-                data = json.dumps(body).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
+                with arriving:
+                    number = len(outer.requests)
+                    outer.requests.append((dict(self.headers), request))
+                outer.respond(self, number, request)
 
             def log_message(self, *args: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self._listener = _Listener(Handler)
+        threading.Thread(target=self._listener.serve_forever, args=(0.02,), daemon=True).start()
+
+    def respond(self, handler: BaseHTTPRequestHandler, number: int, request: dict[str, Any]) -> None:
+        """Answer a request, the first of which has the number 0."""
+        status, body, *headers = self._answer(request)
+        send(handler, status, json.dumps(body).encode(), *headers or [{}])
 
     @property
     def url(self) -> str:
         """The base URL."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+        return f"http://127.0.0.1:{self._listener.server_address[1]}/v1"
 
     def close(self) -> None:
-        """Stop serving."""
-        self._server.shutdown()
-        self._server.server_close()
+        """Stop serving, now; a second time does nothing."""
+        self._listener.close()
 
 
 class CountingServer(ChatServer):
@@ -121,15 +182,21 @@ class CountingServer(ChatServer):
             self._turn += 1
             return candidates[self._turn % len(candidates)]
         schema = request.get("response_format", {}).get("json_schema", {}).get("schema")
-        return json.dumps(_fill(schema, messages[-1]["content"]), ensure_ascii=False) if schema else REPLY
+        return json.dumps(fill(schema, messages[-1]["content"]), ensure_ascii=False) if schema else REPLY
 
 
-def _fill(schema: dict[str, Any], prompt: str) -> dict[str, Any]:
-    answer: dict[str, Any] = {"say": REPLY}
+def fill(schema: dict[str, Any], prompt: str) -> dict[str, Any]:
+    """An answer by a JSON Schema: words, the acts that may not be null, and the prices that the prompt names."""
+    answer: dict[str, Any] = {}
     for name, act in schema["properties"].items():
-        if name != "say":
+        if name == "say":
+            answer[name] = REPLY
+        else:
             answer[name] = None if "anyOf" in act else {f: _value(s, prompt) for f, s in act["properties"].items()}
     return answer
+
+
+_PRICE = re.compile(r"(?:挂号费|药费|registration fee|price of the medicine)=([0-9.]+)")
 
 
 def _value(schema: dict[str, Any], prompt: str) -> Any:
@@ -138,6 +205,6 @@ def _value(schema: dict[str, Any], prompt: str) -> Any:
     if schema["type"] == "array":
         return [_value(schema["items"], prompt)]
     if schema["type"] == "number":
-        prices = re.findall(r"(?:挂号费|药费)=([0-9.]+)", prompt)
+        prices = _PRICE.findall(prompt)
         return float(prices[-1]) if prices else 0
     return {"boolean": True, "string": "好"}.get(schema["type"], 0)
