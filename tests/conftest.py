@@ -1,14 +1,17 @@
-"""What all tests share: the hospital visit as a world, and one finished run of it."""
+"""What all tests share: the hospital visit as a world, one finished run of it, and servers that act as models."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
 import sim
 from sim.world.world import World
+from tests.provider import KEY, Provider
 
 settings.register_profile("sim", deadline=None, print_blob=True)
 settings.load_profile("sim")
@@ -28,3 +31,18 @@ def log_path(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("run") / "visit.jsonl"
     sim.run(world, seed=7, language="zh", out=path)
     return path
+
+
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Provider]]:
+    """Start servers on loopback, with what `Provider` takes; the key is in the environment."""
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    servers: list[Provider] = []
+
+    def start(*given: Any, **options: Any) -> Provider:
+        servers.append(Provider(*given, **options))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
