@@ -8,12 +8,11 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from server import ChatServer, completion
+from server import completion
 
 import sim
 from sim.errors import ModelError
@@ -240,21 +239,6 @@ def test_a_model_that_fails_in_parallel_stops_the_run() -> None:
     with pytest.raises(ModelError, match="the line is dead"):
         episode.speak(first)
     assert episode.situation.turn == 0
-
-
-@pytest.fixture
-def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Start servers on loopback."""
-    monkeypatch.setenv("OPENAI_API_KEY", "none")
-    servers: list[ChatServer] = []
-
-    def start(answer: Any) -> ChatServer:
-        servers.append(ChatServer(answer))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.close()
 
 
 def test_nothing_is_imported_while_calls_are_under_way() -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from server import ChatServer, completion
+from server import completion
 
 import sim
 from sim.errors import DefinitionError, ModelError
@@ -21,8 +20,8 @@ from sim.stage.adapter.endpoint import Endpoint
 from sim.stage.run import Run, settings_for
 from sim.world.world import World
 from tests.building import played, world_of
+from tests.provider import KEY
 
-KEY = "sk-test-5ecret-5ecret-5ecret"
 OPENING = "Half past eight in the morning, City Hospital. Chengzi limps into the outpatient hall."
 
 
@@ -102,21 +101,6 @@ class Hospital:
         shape = prompt.partition("Answer with JSON only")[2]
         answer |= {name: fields for name, fields in known.items() if f'"{name}"' in shape}
         return 200, completion(json.dumps(answer), 200, 20)
-
-
-@pytest.fixture
-def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Start servers on loopback; the key is in the environment."""
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    servers: list[ChatServer] = []
-
-    def start(answer: Any) -> ChatServer:
-        servers.append(ChatServer(answer))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.close()
 
 
 @pytest.mark.parametrize("with_schema", [True, False])

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from server import ChatServer, completion
+from server import completion
 
 import sim
 from sim import cli
@@ -249,21 +248,6 @@ def test_a_world_with_code_is_refused_without_consent(tmp_path: Path) -> None:
     folder = write_world(tmp_path, VALUES, "raise SystemExit('it was run')\n")
     with pytest.raises(DefinitionError, match="this world brings code of its own, which --no-code refuses to load"):
         sim.load(folder, code=False)
-
-
-@pytest.fixture
-def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Start servers on loopback."""
-    monkeypatch.setenv("OPENAI_API_KEY", "none")
-    servers: list[ChatServer] = []
-
-    def start(answer: Any) -> ChatServer:
-        servers.append(ChatServer(answer))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.close()
 
 
 def called(name: str, arguments: str) -> dict[str, Any]:
