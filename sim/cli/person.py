@@ -26,7 +26,7 @@ class Person:
     """Shows what the role knows and heard, and asks for words and acts; costs nothing."""
 
     name = "human"
-    is_free = True
+    keeps_budget = True
     description: Mapping[str, Any] = {"name": "human"}
 
     def __init__(self) -> None:

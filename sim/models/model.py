@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal, Protocol
 
+from sim.engine import tokens
 from sim.engine.messages import Prompt
+from sim.engine.room import answer_tokens
 from sim.engine.situation import Situation
 from sim.engine.streams import Streams
 from sim.models.budget import Budget
@@ -80,3 +82,27 @@ class Model(Protocol):
         Raises:
             ModelError: if it cannot.
         """
+
+
+def answered(model: Model, request: Request) -> Reply:
+    """The answer of a model within the budget of the request.
+
+    A model that ``keeps_budget`` does so itself: an endpoint, each of whose tries may have to be paid for, and one
+    that takes no tokens.
+
+    Raises:
+        BudgetError: if it could exceed the budget.
+        ModelError: if it cannot answer.
+    """
+    budget = request.budget
+    if budget is None or getattr(model, "keeps_budget", False):
+        return model.answer(request)
+    prompt = tokens.count_messages(request.prompt.messages)
+    most = Usage(prompt=prompt, completion=answer_tokens(request.world, model.description), is_estimated=True)
+    held = budget.reserve(model.name, most, None)
+    reply: Reply | None = None
+    try:
+        reply = model.answer(request)
+    finally:
+        budget.settle(most, held, reply.usage if reply else None, reply.cost if reply else None)
+    return reply

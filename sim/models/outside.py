@@ -113,6 +113,14 @@ class FromLog:
             elif isinstance(record, LookUp):
                 self._found.setdefault((record.episode, record.turn, record.role), []).append(record)
 
+    def has_choice(self, situation: Situation) -> bool:
+        """Whether the log says who speaks next."""
+        return (situation.episode, situation.turn + 1) in self._chosen
+
+    def has_look_up(self, situation: Situation, role: str, tool: str, fields: Mapping[str, Value], at: int) -> bool:
+        """Whether the log has the answer of a tool."""
+        return self._look_up(situation, role, tool, fields, at) is not None
+
     def choose(self, world: World, situation: Situation, candidates: tuple[str, ...]) -> str:
         """The recorded choice; raises ``MismatchError`` where there is none."""
         chosen = self._chosen.get((situation.episode, situation.turn + 1))
@@ -124,8 +132,16 @@ class FromLog:
         self, world: World, situation: Situation, role: str, tool: str, fields: Mapping[str, Value], at: int
     ) -> str:
         """The recorded answer of a tool; raises ``MismatchError`` where there is none."""
+        found = self._look_up(situation, role, tool, fields, at)
+        if found is not None:
+            return found
+        raise MismatchError(f"turn {at}: the log has no answer of '{tool}' for {role}")
+
+    def _look_up(
+        self, situation: Situation, role: str, tool: str, fields: Mapping[str, Value], at: int
+    ) -> str | None:
         given = {name: to_json(value) for name, value in fields.items()}
         for found in self._found.get((situation.episode, at, role), []):
             if found.tool == tool and found.fields == given:
                 return found.result
-        raise MismatchError(f"turn {at}: the log has no answer of '{tool}' for {role}")
+        return None

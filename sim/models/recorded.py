@@ -36,22 +36,46 @@ class Recorded:
         Raises:
             MismatchError: if there is none here, or its prompt was another one.
         """
+        found = self.find(request)
+        if found is None:
+            raise MismatchError(f"{_where(request)}: the log has no answer here")
+        return found
+
+    def find(self, request: Request) -> Reply | None:
+        """The recorded answer; None where there is none.
+
+        Raises:
+            MismatchError: if its prompt was another one.
+        """
         episode = request.situation.episode
         call = self._calls.get(_key(episode, request.turn, request.attempt, request.purpose))
-        where = f"turn {request.turn}" + (f", repair {request.attempt}" if request.attempt else "")
         if call is None:
-            raise MismatchError(f"{where}: the log has no answer here")
+            return None
         if call.prompt != request.prompt.digest:
-            raise MismatchError(f"{where}: the prompt of {request.role} is not the recorded one")
-        spent = tuple(map(self._reply, self._spent.get(_place(call), [])))
-        return replace(self._reply(call), spent=spent)
+            raise MismatchError(f"{_where(request)}: the prompt of {request.role} is not the recorded one")
+        return replace(self._reply(call), spent=self.spent(request))
+
+    def spent(self, request: Request) -> tuple[Reply, ...]:
+        """The answers before it that were paid for in vain."""
+        place = (
+            request.situation.episode,
+            request.turn,
+            request.attempt,
+            request.role,
+            request.prompt.digest,
+        )
+        return tuple(map(self._reply, self._spent.get(place, [])))
 
     def _reply(self, call: Call) -> Reply:
         """An answer as it was; a model that the header does not name answered nothing."""
         cost = None if call.cost is None else Decimal(call.cost)
         price = {str(k): v for k, v in call.price.items()} if call.price is not None else None
         model = call.model if call.model in self._names else self.name
-        return Reply(call.answer, call.usage, cost, call.currency, model=model, price=price)
+        return Reply(call.answer, call.usage, cost, call.currency, call.measured, model, price)
+
+
+def _where(request: Request) -> str:
+    return f"turn {request.turn}" + (f", repair {request.attempt}" if request.attempt else "")
 
 
 def _place(call: Call) -> tuple[int, int, int, str, str]:

@@ -16,7 +16,7 @@ from sim.record.records import Usage
 class Ruled:
     """Answers with what a function of ``rules.py`` gives: ``{"say": …, ACTION: {…}}``, or words."""
 
-    is_free = True
+    keeps_budget = True
 
     def __init__(self, function: str) -> None:
         self.name = f"rules.py:{function}"

@@ -8,13 +8,15 @@ from dataclasses import replace
 from typing import Any
 
 from sim.errors import BudgetError, ModelError
-from sim.models.model import Model, Reply, Request
+from sim.models.model import Model, Reply, Request, answered
 
 _LOG = logging.getLogger("sim.models")
 
 
 class FirstOf:
     """The first of some models that has not failed for good; who has, is not asked again."""
+
+    keeps_budget = True
 
     def __init__(self, models: Sequence[Model]) -> None:
         self.models = tuple(models)
@@ -39,7 +41,7 @@ class FirstOf:
             if model.name in self._down and model is not self.models[-1]:
                 continue
             try:
-                reply = model.answer(request)
+                reply = answered(model, request)
             except BudgetError as error:
                 error.spent = (*spent, *error.spent)
                 raise

@@ -73,7 +73,7 @@ def ledger(logs: Iterable[RunLog], by: By = "role", price_as: str | None = None)
     names = []
     for log in logs:
         names.append(log.name)
-        for call in log.records:
+        for call in (*log.records, *log.spare):
             if isinstance(call, Call):
                 cost = _cost(call, price_as)
                 currencies |= {call.currency} if call.currency and cost and price_as is None else set()

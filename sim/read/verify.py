@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from sim.errors import DefinitionError, MismatchError, RunLogError
 from sim.models.outside import FromLog
 from sim.models.recorded import Recorded
+from sim.record.comparison import Comparison, Difference
 from sim.record.log import RunLog
 from sim.record.records import FORMAT
 from sim.stage.casting import speakers
@@ -34,44 +31,6 @@ class Verdict:
     reason: str = ""
 
 
-class _Difference(Exception):
-    def __init__(self, record: int, reason: str) -> None:
-        super().__init__(reason)
-        self.record = record
-
-
-class _Comparison:
-    """Stands in for a log that is written: each record must be the one that the log has in its place."""
-
-    def __init__(self, log: RunLog) -> None:
-        self.path: Path | None = None
-        self._log = log
-        self.next = 0
-
-    def append(
-        self, kind: str, fields: Mapping[str, Any], measured: Mapping[str, Any] | None = None
-    ) -> dict[str, Any]:
-        index = self.next
-        if index >= len(self._log.records):
-            raise _Difference(index, f"record {index}: missing; here belongs '{kind}'")
-        record = {"seq": index, "type": kind, **fields}
-        body = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")[:-1]
-        if body != self._log.line(index):
-            raise _Difference(index, _explain(index, record, json.loads(self._log.line(index) + b"}")))
-        self.next += 1
-        return record
-
-
-def _explain(index: int, wanted: dict[str, Any], found: dict[str, Any]) -> str:
-    if wanted["type"] != found["type"]:
-        return f"record {index}: is '{found['type']}', but here belongs '{wanted['type']}'"
-    for key in [*wanted, *(k for k in found if k not in wanted)]:
-        if wanted.get(key) != found.get(key):
-            ours, theirs = (json.dumps(r.get(key), ensure_ascii=False)[:120] for r in (wanted, found))
-            return f"record {index} ({wanted['type']}): '{key}' is {theirs}, but the world gives {ours}"
-    return f"record {index} ({wanted['type']}): is written otherwise than it would be"
-
-
 def verify(log: RunLog) -> Verdict:
     """Check that no record was changed, and that the run gives the same records when played again.
 
@@ -89,7 +48,7 @@ def verify(log: RunLog) -> Verdict:
             return no(
                 0, f"record 0: format {log.header.format}, from an older version: no record was changed, but {_OLD}"
             )
-        comparison = _Comparison(log)
+        comparison = Comparison(log)
         run = _again(log, comparison)
     except RunLogError as error:
         return no(error.record, str(error))
@@ -97,7 +56,7 @@ def verify(log: RunLog) -> Verdict:
         return no(0, f"record 0: its world cannot be used: {error}")
     try:
         run.play()
-    except _Difference as difference:
+    except Difference as difference:
         if difference.record >= len(log.records):
             return no(difference.record, _cut(log))
         return no(difference.record, str(difference))
@@ -116,7 +75,7 @@ def _cut(log: RunLog) -> str:
     return f"record {last + 1}: missing; the run was interrupted or the log was cut{torn}; what is there verifies"
 
 
-def _again(log: RunLog, comparison: _Comparison) -> Run:
+def _again(log: RunLog, comparison: Comparison) -> Run:
     header = log.header
     world = revive(header.resolved, header.variant)
     if world.digest != header.digest:

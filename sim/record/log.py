@@ -18,7 +18,7 @@ from typing import IO, Any, Protocol
 from pydantic import ValidationError
 
 from sim.errors import RunLogError
-from sim.record.records import FORMAT, READER, AnyRecord, Header
+from sim.record.records import FORMAT, READER, AnyRecord, Call, Header
 
 MAX_LINE = 16_000_000
 
@@ -32,6 +32,9 @@ class Sink(Protocol):
         self, kind: str, fields: Mapping[str, Any], measured: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
         """Take one record and return it with its number."""
+
+    def keep(self, fields: Mapping[str, Any]) -> None:
+        """Keep a call that was paid for and whose place has not come, should the run stop before it does."""
 
 
 class LogWriter:
@@ -82,7 +85,34 @@ class LogWriter:
             except OSError as error:
                 raise RunLogError(f"cannot write {self.path}: {error.strerror}") from None
         self.seq += 1
+        if kind == "run_ended" and self.path is not None:
+            spare_path(self.path).unlink(missing_ok=True)
         return record
+
+    def keep(self, fields: Mapping[str, Any]) -> None:
+        """Keep a call beside the log; it is taken from there when the run goes on, and gone when it ends."""
+        if self.path is not None:
+            with spare_path(self.path).open("ab") as file:
+                file.write(_json({"seq": 0, "type": "call", **fields}) + b"\n")
+
+    @classmethod
+    def after(cls, log: RunLog) -> LogWriter:
+        """A writer that goes on with a log, without its torn last line.
+
+        Raises:
+            RunLogError: if the file cannot be written.
+        """
+        writer = cls(None)
+        writer.path, writer.trace, writer.seq = log.path, log.trace, len(log.records)
+        try:
+            file = log.path.open("r+b")
+            file.truncate(min(log.size, file.seek(0, os.SEEK_END)))
+            if file.seek(0, os.SEEK_END) < log.size:
+                file.write(b"\n")
+        except OSError as error:
+            raise RunLogError(f"cannot write {log.path}: {error.strerror}") from None
+        writer._file = file
+        return writer
 
     def close(self) -> None:
         """Close the file; the records stay."""
@@ -102,6 +132,11 @@ def _json(value: Any) -> bytes:
 
 def _chained(previous: str, body: bytes) -> str:
     return hashlib.sha256(previous.encode() + body).hexdigest()
+
+
+def spare_path(path: Path) -> Path:
+    """Where the answers are that wait for their place in a log."""
+    return path.with_name(path.name + ".spare")
 
 
 def free_path(folder: Path, world: str, seed: int) -> Path:
@@ -176,6 +211,26 @@ class RunLog:
         """Whether the run came to its end."""
         return self.records[-1].type == "run_ended"
 
+    @property
+    def size(self) -> int:
+        """The bytes of the whole records."""
+        return sum(len(line) + 1 for line in self._lines)
+
+    @property
+    def spare(self) -> list[Call]:
+        """The calls that were paid for and have no place in the log yet: where all spoke at once and one failed."""
+        placed = {_place(r) for r in self.records if isinstance(r, Call)}
+        found: list[Call] = []
+        path = spare_path(self.path)
+        for line in path.read_bytes().splitlines() if path.is_file() else []:
+            try:
+                record = READER.validate_python(_loads(line))
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(record, Call) and _place(record) not in placed:
+                found.append(record)
+        return found
+
     def line(self, index: int) -> bytes:
         """The bytes of a record that its hash covers; empty where it has none in its place."""
         line = self._lines[index]
@@ -203,6 +258,10 @@ class RunLog:
             if _chained(previous, body) != record.hash:
                 raise RunLogError(f"record {index}: was changed ({record.type}); its hash does not fit", index)
             previous = record.hash
+
+
+def _place(call: Call) -> tuple[object, ...]:
+    return call.episode, call.turn, call.attempt, call.role, call.purpose, call.prompt
 
 
 def _loads(line: bytes) -> Any:

@@ -7,8 +7,8 @@ None. An AutoGen group chat drives it through its selection function and its age
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 from sim.engine import prompt
@@ -187,13 +187,25 @@ class Episode:
             return
         with ThreadPoolExecutor(max_workers=min(PARALLEL, len(roles))) as pool:
             asked = [pool.submit(ask, index, role) for index, role in enumerate(roles)]
-            for role, future in zip(roles, asked, strict=True):
-                error = future.exception()
-                for kind, measured, fields in notes[role]:
-                    self._note(kind, measured, **fields)
-                if error is not None:
-                    raise error
-                self._at_once[role] = future.result()
+            done = 0
+            try:
+                for role, future in zip(roles, asked, strict=True):
+                    error = future.exception()
+                    done += 1
+                    for kind, measured, fields in notes[role]:
+                        self._note(kind, measured, **fields)
+                    if error is not None:
+                        raise error
+                    self._at_once[role] = future.result()
+            except BaseException:
+                self._keep(notes[role] for role in roles[done:] if wait([asked[roles.index(role)]]))
+                raise
+
+    def _keep(self, notes: Iterable[Iterable[tuple[str, Any, dict[str, Any]]]]) -> None:
+        """Keep the calls of those who answered while another failed, so that they are not paid for again."""
+        for kind, measured, fields in (note for of_one in notes for note in of_one):
+            if kind == "call":
+                self._log.keep({"episode": self.situation.episode, **fields, "measured": dict(measured or {})})
 
     def _settle(self, turn: Pending) -> None:
         before = self.situation

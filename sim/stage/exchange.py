@@ -6,18 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from sim.engine import answers, prompt, tokens
+from sim.engine import answers, prompt
 from sim.engine.answers import Answer
 from sim.engine.messages import Prompt, TooLong
 from sim.engine.phrases import phrase
-from sim.engine.room import Room, answer_tokens, room_of
+from sim.engine.room import Room, room_of
 from sim.engine.situation import Act, Situation, open_actions, open_tools, scope
 from sim.errors import ModelError
 from sim.models.budget import Budget
 from sim.models.cache import Cache
-from sim.models.model import Model, Purpose, Reply, Request
+from sim.models.model import Model, Purpose, Reply, Request, answered
 from sim.models.outside import Outside
-from sim.record.records import Usage
 from sim.world.expressions import ExpressionError
 from sim.world.kinds import Kind, Value, one_line, to_json
 from sim.world.phases import Context
@@ -61,7 +60,7 @@ class Stage:
     descriptions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def room(self, role: str, context: Context | None = None) -> Room | None:
-        """How long a prompt of an agent may be, in a state with this context policy; None where nothing limits it."""
+        """How long a prompt of an agent may be, in a state of this policy; None where nothing limits it."""
         return room_of(self.world, self.descriptions.get(role, {}), context)
 
 
@@ -85,7 +84,8 @@ def ask(stage: Stage, request: Request, note: Note) -> str:
         ModelError: if there is no answer.
     """
     try:
-        reply = _answer(stage, replace(request, cache=stage.cache, budget=stage.budget))
+        asked = replace(request, cache=stage.cache, budget=stage.budget)
+        reply = answered(stage.models[request.role], asked)
     except ModelError as error:
         for spent in error.spent:
             _call(stage, request, spent, "retry", note)
@@ -93,22 +93,6 @@ def ask(stage: Stage, request: Request, note: Note) -> str:
     for spent in reply.spent:
         _call(stage, request, spent, "retry", note)
     return _call(stage, request, reply, request.purpose, note)
-
-
-def _answer(stage: Stage, request: Request) -> Reply:
-    """The answer of a model; an endpoint keeps to the budget itself, for each of its tries may be paid for."""
-    model, budget = stage.models[request.role], stage.budget
-    if budget is None or getattr(model, "is_remote", False) or getattr(model, "is_free", False):
-        return model.answer(request)
-    prompt = tokens.count_messages(request.prompt.messages)
-    most = Usage(prompt=prompt, completion=answer_tokens(stage.world, model.description), is_estimated=True)
-    held = budget.reserve(model.name, most, None)
-    reply: Reply | None = None
-    try:
-        reply = model.answer(request)
-    finally:
-        budget.settle(most, held, reply.usage if reply else None, reply.cost if reply else None)
-    return reply
 
 
 def _call(stage: Stage, request: Request, reply: Reply, purpose: str, note: Note) -> str:

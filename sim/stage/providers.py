@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,10 @@ class Providers:
         if text not in self._made:
             self._made[text] = self._make(text)
         return self._made[text]
+
+    def at(self, url: str | None) -> Providers:
+        """The same for models at another URL."""
+        return replace(self, base_url=url, _made={})
 
     def _make(self, text: str) -> Model:
         if text.startswith("random:"):

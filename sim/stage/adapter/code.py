@@ -43,7 +43,7 @@ class Executor:
     time limit), ``picture`` (the newest PNG, a file name) and ``good`` (it opens and is not blank) the action has.
     """
 
-    is_free = True
+    keeps_budget = True
 
     def __init__(self, limits: Limits, reports: str | None, folder: Path) -> None:
         self._limits = limits

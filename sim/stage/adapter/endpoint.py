@@ -36,6 +36,7 @@ class Endpoint:
     """
 
     is_remote = True
+    keeps_budget = True
 
     def __init__(
         self,

@@ -1,0 +1,64 @@
+"""Records held against those of a log, each of which must be the one that stands in its place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sim.errors import MismatchError
+from sim.record.log import LogWriter, RunLog
+
+
+class Difference(MismatchError):
+    """A record is not the one that the log has in its place; ``record`` is its number."""
+
+    def __init__(self, record: int, reason: str) -> None:
+        super().__init__(reason)
+        self.record = record
+
+
+class Comparison:
+    """Stands in for a log that is written; what comes after its end goes to ``then``, where there is one."""
+
+    def __init__(self, log: RunLog, then: LogWriter | None = None) -> None:
+        self.path: Path | None = then.path if then is not None else None
+        self._log = log
+        self._then = then
+        self.next = 0
+
+    def append(
+        self, kind: str, fields: Mapping[str, Any], measured: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Compare a record and return it.
+
+        Raises:
+            Difference: if it is another one than the log has.
+        """
+        index = self.next
+        if index >= len(self._log.records):
+            if self._then is not None:
+                return self._then.append(kind, fields, measured)
+            raise Difference(index, f"record {index}: missing; here belongs '{kind}'")
+        record = {"seq": index, "type": kind, **fields}
+        body = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")[:-1]
+        if body != self._log.line(index):
+            raise Difference(index, _explain(index, record, json.loads(self._log.line(index) + b"}")))
+        self.next += 1
+        return record
+
+    def keep(self, fields: Mapping[str, Any]) -> None:
+        """Keep an answer whose place in the log has not come."""
+        if self._then is not None:
+            self._then.keep(fields)
+
+
+def _explain(index: int, wanted: dict[str, Any], found: dict[str, Any]) -> str:
+    if wanted["type"] != found["type"]:
+        return f"record {index}: is '{found['type']}', but here belongs '{wanted['type']}'"
+    for key in [*wanted, *(k for k in found if k not in wanted)]:
+        if wanted.get(key) != found.get(key):
+            ours, theirs = (json.dumps(r.get(key), ensure_ascii=False)[:120] for r in (wanted, found))
+            return f"record {index} ({wanted['type']}): '{key}' is {theirs}, but the world gives {ours}"
+    return f"record {index} ({wanted['type']}): is written otherwise than it would be"
