@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 from typing import Any
 
 from sim.record.records import Usage
 
 MILLION = 1_000_000
+
+EXACT = Context(prec=100)
+"""For sums of money: more digits than any price, count of tokens and cost in a log have together."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,8 @@ class Price:
         """The exact cost of some tokens."""
         cached = self.input if self.cached is None else self.cached
         fresh = usage.prompt - usage.cached
-        return (self.input * fresh + cached * usage.cached + self.output * usage.completion) / MILLION
+        with localcontext(EXACT):
+            return (self.input * fresh + cached * usage.cached + self.output * usage.completion) / MILLION
 
     def as_text(self) -> dict[str, str]:
         """The price as it stands in a log, where no digit may be lost."""
