@@ -1,4 +1,4 @@
-"""Commands that read logs: ``replay``, ``show``, ``cost``, ``runs`` and ``export``."""
+"""Commands that read logs: ``replay``, ``show``, ``runs`` and ``export``."""
 
 from __future__ import annotations
 
@@ -176,81 +176,6 @@ def _listed(values: Mapping[str, Any]) -> str:
     return ", ".join(
         f"{k}={v if isinstance(v, str) else json.dumps(v, ensure_ascii=False)}" for k, v in values.items()
     )
-
-
-class By(StrEnum):
-    """What the ledger's rows have in common."""
-
-    role = "role"
-    state = "state"
-    model = "model"
-    episode = "episode"
-    purpose = "purpose"
-    run = "run"
-
-
-@app.command()
-def cost(
-    runs: Annotated[
-        list[str] | None, typer.Argument(help="Run ids or log files; the latest if left out.", metavar="RUN…")
-    ] = None,
-    by: Annotated[By, typer.Option(help="What a row adds up.")] = By.role,
-    price_as: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="What the same tokens would cost at this model's price.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Show where the tokens and the money went. Example: sim cost --by state --price-as gpt-4."""
-    from sim.cli.show import amount, console, table  # noqa: PLC0415
-    from sim.read.ledger import ledger  # noqa: PLC0415
-    from sim.record.log import RunLog, find_run  # noqa: PLC0415
-
-    paths = [find_run(name) for name in runs] if runs else [find_run(None)]
-    book = ledger(map(RunLog.open, paths), by.value, price_as)
-    rows = [*book.rows, book.total]
-    if as_json:
-        print_json(
-            {
-                "total_tokens": book.total.total,
-                "total_cost": None if book.total.unpriced else float(book.total.cost),
-                "currency": book.currency,
-                "session_id": ",".join(book.runs),
-                "price_as": price_as,
-                "rows": [_row(r) for r in book.rows],
-            }
-        )
-        return
-    columns = (by.value, "calls", "prompt", "completion", "total", "cost")
-    cells = [
-        (
-            r.key,
-            r.calls,
-            f"{r.prompt:,}",
-            f"{r.completion:,}",
-            f"{'~' if r.estimated else ''}{r.total:,}",
-            amount(None if r.unpriced else r.cost, book.currency),
-        )
-        for r in rows
-    ]
-    console().print(table(None, columns, cells, right=1))
-    if book.total.estimated:
-        say("~ counted here with an offline tokenizer, not by the provider")
-    if price_as:
-        say(f"cost: what these tokens would cost as {price_as}")
-
-
-def _row(row: Any) -> dict[str, Any]:
-    return {
-        "key": row.key,
-        "calls": row.calls,
-        "prompt": row.prompt,
-        "completion": row.completion,
-        "cached": row.cached,
-        "total": row.total,
-        "cost": None if row.unpriced else float(row.cost),
-        "estimated_calls": row.estimated,
-        "unpriced_calls": row.unpriced,
-    }
 
 
 @app.command(name="runs")

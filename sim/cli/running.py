@@ -183,17 +183,18 @@ def _name(text: str) -> tuple[str, str]:
 
 def report(path: Path, as_json: bool, work: Path | None) -> None:
     """Print what a run came to; exits 1 where a rule of the world was broken."""
-    from sim.cli.show import amount  # noqa: PLC0415
+    from sim.cli.costing import amount_of  # noqa: PLC0415
+    from sim.cli.show import counted, money  # noqa: PLC0415
     from sim.read.ledger import ledger  # noqa: PLC0415
     from sim.record.log import RunLog  # noqa: PLC0415
     from sim.record.records import EpisodeEnded, RunEnded  # noqa: PLC0415
 
     log = RunLog.open(path)
-    total = ledger([log]).total
+    book = ledger([log])
+    total = book.total
     ends = [r for r in log.records if isinstance(r, EpisodeEnded)]
     last = log.records[-1]
     turns, minutes = (last.turns, last.time) if isinstance(last, RunEnded) else (0, 0.0)
-    cost = None if total.unpriced else total.cost
     if as_json:
         print_json(
             {
@@ -210,7 +211,7 @@ def report(path: Path, as_json: bool, work: Path | None) -> None:
                     "total": total.total,
                     "estimated": bool(total.estimated),
                 },
-                "cost": {"amount": None if cost is None else float(cost), "currency": "USD"},
+                "cost": {"amount": amount_of(book), "currency": book.currency},
                 "trace": log.trace,
                 "log": str(log.path),
                 "work": None if work is None else str(work),
@@ -218,9 +219,10 @@ def report(path: Path, as_json: bool, work: Path | None) -> None:
         )
     else:
         about = " (estimated)" if total.estimated else ""
+        cached = f" · {counted(total.hits, 'answer')} from the cache" if total.hits else ""
         say(
             f"{turns} turns · {minutes:g} simulated minutes · {total.total:,} tokens{about} · "
-            f"{amount(cost, 'USD')} · {log.path}" + (f" · files in {work}" if work else "")
+            f"{money(total.cost, total.unpriced)}{cached} · {log.path}" + (f" · files in {work}" if work else "")
         )
     if any(end.breach for end in ends):
         raise typer.Exit(1)

@@ -85,6 +85,11 @@ class Call(Record):
     currency: str | None = Field(pattern=r"^[A-Z]{3}$")
     price: dict[Literal["input", "cached", "output"], Annotated[str, Field(pattern=MONEY)]] | None = None
 
+    @property
+    def is_hit(self) -> bool:
+        """Whether the answer came from a cache, so that nothing was paid; ``cost`` is then what was saved."""
+        return self.measured.get("hit") is True
+
 
 class Refusal(Record):
     """An answer that was sent back, and why."""
