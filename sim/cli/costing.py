@@ -1,4 +1,4 @@
-"""The command about tokens and money: ``cost``."""
+"""Commands about tokens and money: ``cost``, of runs that were, and ``estimate``, before one is."""
 
 from __future__ import annotations
 
@@ -8,8 +8,17 @@ from typing import Annotated, Any
 
 import typer
 
-from sim.cli.app import Json, app, print_json, say
-from sim.errors import RunLogError
+from sim.cli.app import Json, NoCode, WorldName, app, pairs, print_json, say
+from sim.errors import DefinitionError, RunLogError
+
+MEASURES = {
+    "turns": "turns",
+    "calls": "calls",
+    "prompt": "prompt tokens",
+    "completion": "completion tokens",
+    "total": "total tokens",
+    "cost": "cost",
+}
 
 
 class By(StrEnum):
@@ -182,3 +191,109 @@ def _exact(sums: Any) -> dict[str, str]:
     from sim.world.kinds import show_number  # noqa: PLC0415
 
     return {currency: show_number(amount) for currency, amount in told(sums).items()}
+
+
+@app.command()
+def estimate(
+    world: WorldName,
+    model: Annotated[str, typer.Option(metavar="NAME", help="The model that would play all roles.")],
+    episodes: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many episodes are to be paid.")] = 1,
+    seeds: Annotated[int, typer.Option(min=1, max=10_000, help="How many seeds are tried.")] = 20,
+    lang: Annotated[str | None, typer.Option(help="One of the world's languages, such as zh.")] = None,
+    variant: Annotated[str | None, typer.Option(help="A variant of the world.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="FACT=VALUE", help="Start with this fact. Repeatable.")
+    ] = None,
+    no_code: NoCode = False,
+    as_json: Json = False,
+) -> None:
+    """Say what a world would take with a model, before anything is paid: it is played by its script.
+
+    Example: sim estimate hospital_visit --model gpt-4 --episodes 40
+    """
+    from sim.cli.show import watched  # noqa: PLC0415
+    from sim.read import estimate as reckoning  # noqa: PLC0415 - heavy; `sim --help` needs none of it
+    from sim.stage.run import parse_facts, settings_for  # noqa: PLC0415
+    from sim.world.library import load  # noqa: PLC0415
+
+    if model in {"scripted", "human"} or "=" in model:
+        raise DefinitionError(f"--model {model}: name the one real model that would play all roles")
+    loaded = load(world, variant=variant, code=not no_code)
+    facts = parse_facts(loaded, pairs(set_ or []))
+    settings = [settings_for(loaded, seed=seed, language=lang, facts=facts) for seed in range(seeds)]
+    own = None  # the price in models.yaml
+    found = reckoning.estimate(loaded, watched(settings, "playing"), model, own)
+    if as_json:
+        print_json(_estimate_as_json(found, episodes))
+    else:
+        _tell_estimate(found, episodes)
+
+
+def _estimate_as_json(found: Any, episodes: int) -> dict[str, Any]:
+    from dataclasses import asdict  # noqa: PLC0415
+
+    per_episode = {name: found.spread(name) for name in MEASURES}
+    tokens, money = found.sum("total", episodes), found.sum("cost", episodes)
+    unknown = {"low": None, "mean": None, "high": None}
+    return {
+        "world": found.world,
+        "model": found.model,
+        "seeds": len(found.played),
+        "episodes": episodes,
+        "per_episode": {name: None if spread is None else asdict(spread) for name, spread in per_episode.items()},
+        "total": {
+            "tokens": asdict(tokens),
+            "cost": {**(unknown if money is None else asdict(money)), "currency": found.currency},
+        },
+        "notes": list(found.rough),
+    }
+
+
+def _tell_estimate(found: Any, episodes: int) -> None:
+    from sim.cli.show import console, counted, table  # noqa: PLC0415
+
+    cells = []
+    for name, title in MEASURES.items():
+        spread = found.spread(name)
+        words = f"{title}, {found.currency}" if name == "cost" and found.currency else title
+        numbers = (spread.min, spread.median, spread.mean, spread.max, spread.sd) if spread else ("unknown",) * 5
+        cells.append([words, *(_number(n, name) for n in numbers)])
+    seeds = len(found.played)
+    columns = ("an episode", "minimum", "median", "mean", "maximum", "sd")
+    say(f"{found.world} as {found.model}, played by its script with {counted(seeds, 'seed')}")
+    console().print(table(None, columns, cells, right=1))
+    if episodes > 1:
+        say(f"\n{counted(episodes, 'episode')}: {_sum(found, 'total', episodes)} tokens, {_cost(found, episodes)}")
+        if seeds > 1:
+            rule = f"N × mean ± 1.645 sd √(N + N²/{seeds})"
+            say(f"in brackets: where 90 % of such totals lie, by the normal approximation {rule}")
+    say("")
+    for note in found.rough:
+        say(f"rough: {note}")
+    say("tokens are counted here; a real model's answers may be longer or shorter, and repairs are extra")
+    if found.currency is None:
+        say(f"no price is known for the model '{found.model}'; models.yaml can give one")
+
+
+def _cost(found: Any, episodes: int) -> str:
+    return f"{_sum(found, 'cost', episodes)} {found.currency}" if found.currency else "cost unknown"
+
+
+def _sum(found: Any, measure: str, episodes: int) -> str:
+    """A sum with its range."""
+    part = found.sum(measure, episodes)
+    mean = _number(part.mean, measure)
+    return mean if part.low is None else f"{mean} ({_number(part.low, measure)} to {_number(part.high, measure)})"
+
+
+def _number(value: float | str | None, measure: str) -> str:
+    """Money to four digits; a count with one decimal where it is small and not whole."""
+    from decimal import Context, Decimal  # noqa: PLC0415
+
+    from sim.world.kinds import show_number  # noqa: PLC0415
+
+    if value is None or isinstance(value, str):
+        return value or "-"
+    if measure == "cost":
+        return show_number(Context(prec=4).create_decimal(Decimal(value)))
+    return f"{value:,.0f}" if value >= 1000 or value == int(value) else f"{value:,.1f}"
