@@ -137,6 +137,7 @@ def _prepare(
 ) -> Callable[[LogWriter], Run]:
     from sim.models import catalog  # noqa: PLC0415
     from sim.stage.casting import EVERYONE, models_for  # noqa: PLC0415
+    from sim.stage.fitting import check_room  # noqa: PLC0415
     from sim.stage.providers import Providers, budget_for, check_budget  # noqa: PLC0415
     from sim.stage.run import Run, settings_for  # noqa: PLC0415
 
@@ -149,6 +150,7 @@ def _prepare(
     cast = models_for(world, made, human=human, exec_folder=folder, seed=seed)
     budget = budget_for(world, listed, max_tokens, max_cost)
     check_budget(budget, cast)
+    check_room(world, settings, cast)
 
     def prepare(log: LogWriter) -> Run:
         return Run(world, settings, cast, log, cache=cache, budget=budget)

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from sim.cli import authoring, costing, reading, running  # noqa: F401 - they add their commands to the app
+from sim.cli import (  # noqa: F401 - they add their commands to the app
+    authoring,
+    costing,
+    modelling,
+    reading,
+    resuming,
+    running,
+)
 from sim.cli.app import app
 from sim.errors import ModelError, SimError
 

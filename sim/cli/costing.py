@@ -212,6 +212,8 @@ def estimate(
     Example: sim estimate hospital_visit --model gpt-4 --episodes 40
     """
     from sim.cli.show import watched  # noqa: PLC0415
+    from sim.models import catalog  # noqa: PLC0415
+    from sim.models.prices import listed  # noqa: PLC0415
     from sim.read import estimate as reckoning  # noqa: PLC0415 - heavy; `sim --help` needs none of it
     from sim.stage.run import parse_facts, settings_for  # noqa: PLC0415
     from sim.world.library import load  # noqa: PLC0415
@@ -221,7 +223,10 @@ def estimate(
     loaded = load(world, variant=variant, code=not no_code)
     facts = parse_facts(loaded, pairs(set_ or []))
     settings = [settings_for(loaded, seed=seed, language=lang, facts=facts) for seed in range(seeds)]
-    own = None  # the price in models.yaml
+    entry = catalog.load().entry(model)
+    own = (
+        None if entry is None else entry.price.price() if entry.price is not None else listed(entry.model or model)
+    )
     found = reckoning.estimate(loaded, watched(settings, "playing"), model, own)
     if as_json:
         print_json(_estimate_as_json(found, episodes))

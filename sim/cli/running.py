@@ -87,6 +87,7 @@ def run(
     from sim.models.outside import Live  # noqa: PLC0415
     from sim.record.log import LogWriter, free_path  # noqa: PLC0415
     from sim.stage.casting import models_for  # noqa: PLC0415
+    from sim.stage.fitting import check_room  # noqa: PLC0415
     from sim.stage.providers import Providers, budget_for, cache_for, check_budget  # noqa: PLC0415
     from sim.stage.run import Run, parse_facts, settings_for  # noqa: PLC0415
     from sim.world.library import load  # noqa: PLC0415
@@ -104,6 +105,7 @@ def run(
     cast = models_for(loaded, given, human=person, exec_folder=folder, seed=seed)
     budget = budget_for(loaded, listed, max_tokens, max_cost)
     check_budget(budget, cast)
+    check_room(loaded, settings, cast)
     kept = cache_for(cache.value)
     from sim.stage.adapter.chat import play  # noqa: PLC0415 - AutoGen is slow to import; wrong input is told before
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from decimal import Decimal
+from typing import Any
 
 from sim.errors import BudgetError, DefinitionError
 from sim.models.prices import Price
@@ -32,6 +33,10 @@ class Budget:
         self._reserved_tokens = 0
         self._reserved = Decimal(0)
         self._lock = threading.Lock()
+
+    def described(self) -> dict[str, Any]:
+        """What may be spent, as a header tells it, so that it holds when the run goes on."""
+        return {"tokens": self.tokens, "cost": None if self.cost is None else str(self.cost)}
 
     def check(self, model: str, price: Price | None) -> None:
         """Check that a model can be held to this budget.

@@ -13,7 +13,7 @@ import platformdirs
 from pydantic import Field, model_validator
 
 from sim.errors import DefinitionError, did_you_mean
-from sim.models.prices import Price
+from sim.models.prices import Price, listed
 from sim.world.fields import Budget, Part
 from sim.world.source import Source, read_yaml
 from sim.world.validation import validate
@@ -129,7 +129,7 @@ class Catalog:
         found = self.spec.models.get(name)
         if found is None and self.path is not None:
             hint = did_you_mean(name, self.spec.models)
-            if "did you mean" in hint:
+            if "did you mean" in hint and listed(name) is None:
                 raise DefinitionError(f"no model '{name}' in {self.path}{hint}")
         return found
 

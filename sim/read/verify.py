@@ -9,13 +9,10 @@ from sim.models.outside import FromLog
 from sim.models.recorded import Recorded
 from sim.record.comparison import Comparison, Difference
 from sim.record.log import RunLog
-from sim.record.records import FORMAT
+from sim.record.records import FORMAT, OLDEST
 from sim.stage.casting import speakers
 from sim.stage.run import Run, settings_for
 from sim.world.library import revive
-
-OLDEST = 2
-"""The oldest format that can be played again."""
 
 _OLD = f"this version writes format {FORMAT} and cannot play it again; it can be replayed, shown and priced"
 

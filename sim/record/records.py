@@ -13,6 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 FORMAT = 3
 """2 added narrations, ballots, selections, look-ups, summaries, and ``asked`` to turns; 3 prices and retries."""
 
+OLDEST = 2
+"""The oldest format that can be played again."""
+
 MONEY = r"^\d{1,12}(\.\d{1,30})?$"
 
 

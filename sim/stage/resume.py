@@ -17,7 +17,7 @@ from sim.models.recorded import Recorded
 from sim.models.scripted import Scripted
 from sim.record.comparison import Comparison
 from sim.record.log import LogWriter, RunLog
-from sim.record.records import Call, Header
+from sim.record.records import OLDEST, Call, Header
 from sim.stage.episode import Listener
 from sim.stage.providers import Providers
 from sim.stage.run import Run, settings_for
@@ -76,6 +76,19 @@ class ResumedOutside:
         return which.look_up(world, situation, role, tool, fields, at)
 
 
+def check_open(log: RunLog) -> None:
+    """Check that a log is whole as far as it goes, and that its run has not ended.
+
+    Raises:
+        RunLogError: if not.
+    """
+    log.check_chain()
+    if log.header.format < OLDEST:
+        raise RunLogError(f"{log.name} has format {log.header.format}; runs of format {OLDEST} and later can go on")
+    if log.is_complete:
+        raise RunLogError(f"{log.name} has come to its end; there is nothing to go on with")
+
+
 def world_of(log: RunLog) -> World:
     """The world of a log; one with a ``rules.py`` is loaded by its name, for its code is not in the log.
 
@@ -128,12 +141,10 @@ def resumed(
     """A run that goes on where a log ends, in the same file.
 
     Raises:
-        RunLogError: if a record was changed.
+        RunLogError: if a record was changed, or the run has ended.
     """
-    log.check_chain()
+    check_open(log)
     header = log.header
-    if log.is_complete:
-        raise RunLogError(f"{log.name} has come to its end; there is nothing to go on with")
     answers = [*log.records, *log.spare]
     models = {
         agent: Resumed(Recorded(answers, str(description.get("name", "")), description), cast[agent])
@@ -154,6 +165,14 @@ def resumed(
         cache,
         budget,
     )
+
+
+def budget_of(log: RunLog) -> tuple[int | None, str | None]:
+    """The budget that a run had: tokens and an amount of money."""
+    told = log.header.measured.get("budget")
+    given = told if isinstance(told, dict) else {}
+    tokens, cost = given.get("tokens"), given.get("cost")
+    return tokens if isinstance(tokens, int) else None, cost if isinstance(cost, str) else None
 
 
 def spent_of(log: RunLog) -> dict[str, Any]:

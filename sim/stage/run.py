@@ -136,7 +136,7 @@ class Run:
             "facts": {name: to_json(value) for name, value in settings.facts.items()},
             "resolved": resolved,
         }
-        self._note("header", header, _measured(self.log.path))
+        self._note("header", header, _measured(self.log.path, self.budget))
         return Episode(
             world,
             number=1,
@@ -178,10 +178,11 @@ def _versions() -> dict[str, str]:
     return {"sim": version("roleplay-sim"), "python": platform.python_version(), "autogen": version("autogen")}
 
 
-def _measured(path: Path | None) -> dict[str, Any]:
+def _measured(path: Path | None, budget: Budget | None) -> dict[str, Any]:
     """What is only told of a run: nothing follows from it."""
     return {
         "run": path.name.removesuffix(".jsonl") if path else None,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": _versions(),
+        **({"budget": budget.described()} if budget is not None else {}),
     }

@@ -84,6 +84,11 @@ class Endpoint:
         }
         return known | {name: value for name, value in told.items() if value is not None}
 
+    @property
+    def takes(self) -> Mapping[str, bool]:
+        """What the endpoint takes, as far as it is known."""
+        return {name: bool(value) for name, value in vars(self._abilities).items() if isinstance(value, bool)}
+
     def price(self, prompt: int = 0) -> Price | None:
         """What holds for a call with so many prompt tokens; None where it is not known."""
         return self._own or prices.listed(self._id, prompt)

@@ -1,0 +1,79 @@
+"""The command ``resume``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sim.cli.app import Json, RunName, app, say
+from sim.cli.running import CacheUse, Caching, MaxCost, MaxTokens, listener, report, to_the_end, told
+
+
+@app.command()
+def resume(
+    run: RunName = None,
+    base_url: Annotated[str | None, typer.Option(help="Another URL for the models of the run.")] = None,
+    key_env: Annotated[
+        str, typer.Option(metavar="NAME", help="The environment variable that holds the key.")
+    ] = "OPENAI_API_KEY",
+    allow_exec: Annotated[
+        bool, typer.Option("--allow-exec", help="Let code that agents write be run, in --work-dir.")
+    ] = False,
+    work_dir: Annotated[
+        Path | None, typer.Option(help="The folder in which code is run; work/ID if left out.")
+    ] = None,
+    cache: CacheUse = Caching.off,
+    max_tokens: MaxTokens = None,
+    max_cost: MaxCost = None,
+    as_json: Json = False,
+) -> None:
+    """Go on with a run that stopped, from the last whole record; what was answered is not asked again.
+
+    A budget counts what the run has spent before; with none given, that of the run holds.
+    Example: sim resume hospital_visit-s7-1 --max-cost 1USD
+    """
+    from sim.cli.person import Person  # noqa: PLC0415 - heavy; `sim --help` needs none of it
+    from sim.models import catalog  # noqa: PLC0415
+    from sim.models.outside import Live  # noqa: PLC0415
+    from sim.record.log import LogWriter, RunLog, find_run  # noqa: PLC0415
+    from sim.stage.casting import models_for  # noqa: PLC0415
+    from sim.stage.providers import Providers, budget_for, cache_for, check_budget  # noqa: PLC0415
+    from sim.stage.resume import budget_of, check_open, live_models, resumed, spent_of, world_of  # noqa: PLC0415
+
+    log = RunLog.open(find_run(run))
+    check_open(log)
+    world, listed, person = world_of(log), catalog.load(), Person()
+    told()
+    folder = (work_dir or Path("work") / log.name) if allow_exec else None
+    given = live_models(world, log.header, Providers(listed, base_url, key_env, human=person))
+    cast = models_for(world, given, human=person, exec_folder=folder, seed=log.header.seed)
+    tokens, cost = (max_tokens, max_cost) if max_tokens or max_cost else budget_of(log)
+    budget = budget_for(world, listed, tokens, cost, **spent_of(log))
+    check_budget(budget, cast)
+    kept = cache_for(cache.value)
+    from sim.stage.adapter.chat import play  # noqa: PLC0415 - AutoGen is slow to import
+
+    people = [agent for agent in world.agents if cast[agent] is person]
+    listen = (
+        None if as_json else _new(log, listener(world.agents, people if len(people) < len(world.agents) else []))
+    )
+    if not as_json:
+        say(f"going on after record {len(log.records) - 1} of {log.path}")
+    with LogWriter.after(log) as writer:
+        played = resumed(
+            log, world, cast, writer, live=Live(person.pick), listener=listen, cache=kept, budget=budget
+        )
+        to_the_end(lambda: play(played), log.path)
+    report(log.path, as_json, folder if folder and folder.is_dir() else None)
+
+
+def _new(log: Any, listen: Any) -> Any:
+    """Shows what is new; the header tells how."""
+
+    def hear(record: dict[str, Any]) -> None:
+        if record["type"] == "header" or record["seq"] >= len(log.records):
+            listen(record)
+
+    return hear
