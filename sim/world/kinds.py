@@ -33,6 +33,9 @@ LARGEST = Decimal(10) ** 12
 MAX_DIGITS = 15
 """A JSON number holds so many digits exactly."""
 
+FLAGS = {"true": True, "false": False, "yes": True, "no": False, "是": True, "否": False}
+"""How a flag may be written as text: as code has it, or as it is shown to people."""
+
 MAX_TEXT = 2000
 MAX_ITEMS = 100
 
@@ -68,9 +71,7 @@ class Kind:
         """
         match self.name:
             case "flag":
-                if isinstance(given, bool):
-                    return given
-                raise ValueError("must be true or false")
+                return _read_flag(given)
             case "number" | "money":
                 return self._read_number(given)
             case "text":
@@ -83,8 +84,8 @@ class Kind:
         try:
             if isinstance(given, bool) or not isinstance(given, int | float | str | Decimal):
                 raise InvalidOperation
-            text = unicodedata.normalize("NFKC", str(given)).strip()
-            value = Decimal(text)
+            text = _plain(str(given))
+            value = Decimal(text.removesuffix(_plain(self.unit)).strip())
             if not value.is_finite() or abs(value) > LARGEST or len(text) > 40:
                 raise InvalidOperation
         except InvalidOperation:
@@ -169,6 +170,13 @@ class Kind:
         if value is None:
             return "—"
         return label_of(self.options.get(value, {}), language) or value
+
+
+def _read_flag(given: object) -> bool:
+    value = FLAGS.get(_plain(given)) if isinstance(given, str) else given
+    if isinstance(value, bool):
+        return value
+    raise ValueError("must be true or false")
 
 
 def _plain(text: str) -> str:
