@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import itertools
-import json
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sim.engine.machine import Refused, settle
 from sim.engine.phrases import phrase
+from sim.engine.reading import find_object, without_thoughts
 from sim.engine.situation import Act, Offer, Situation, knows, open_actions, open_tools, scope
 from sim.world.expressions import ExpressionError
 from sim.world.kinds import CONTROL, Value, label_of
 from sim.world.world import World
 
-_FENCE = "```"
 MAX_PROBLEMS = 8
 """A model is sent so many reasons at most; more would not help it, and a hostile one could make thousands."""
 _SPACES = re.compile(r"\s+")
-_THOUGHTS = re.compile(r"^\s*<think>.*?</think>", re.DOTALL)
-"""How open-weight reasoning models mark their thinking, where a server passes it on."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +55,7 @@ def read(
     offers = open_actions(world, situation, role)
     tools = open_tools(world, situation, role) if has_tools else []
     is_code = world.states[situation.state].is_verbatim and not offers and not tools
-    given, around, fault = (None, raw, None) if is_code else _find_object(raw)
+    given, around, fault = (None, raw, None) if is_code else find_object(raw, language)
     if fault is not None:
         return Answer("", problems=(phrase(language, "bad_json", detail=fault),))
     if given is None:
@@ -70,6 +64,8 @@ def read(
             return Answer("", problems=(phrase(language, "no_object"),))
         return _checked(world, situation, role, Answer(text, is_cut=is_cut), offers, minutes, language)
     said = given.pop("say", None)
+    if isinstance(said, list) and said and all(isinstance(part, str) for part in said):
+        said = "\n".join(said)
     text, is_cut = _clean(world, situation, role, said if isinstance(said, str) else around, language)
     asked, wrong = _acts(world, {k: v for k, v in given.items() if k in {t.name for t in tools}}, tools, language)
     if asked or wrong:
@@ -100,61 +96,6 @@ def fall_back(world: World, situation: Situation, role: str, text: str, minutes:
 
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
-
-
-def _find_object(raw: str) -> tuple[dict[str, Any] | None, str, str | None]:
-    """The JSON object of an answer, the words around it, and what is wrong with it."""
-    text = raw.strip()
-    start = text.find("{")
-    if text in {"{}", "null"}:
-        return {}, "", None
-    if start < 0 or (_FENCE not in text and '"' not in text[start:]):
-        return None, text, None
-    try:
-        value, end = json.JSONDecoder(object_pairs_hook=_unique).raw_decode(text, start)
-    except ValueError as error:
-        detail = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
-        return None, text, _scrubbed(detail)
-    except RecursionError:
-        return None, text, "nested too deeply"
-    if _has_object(text[end:]):
-        return None, text, "more than one object"
-    around = f"{text[:start]} {text[end:]}".replace("```json", "").replace(_FENCE, "")
-    return _scrubbed(value), around.strip(), None
-
-
-def _has_object(text: str) -> bool:
-    """Whether there is another JSON object in a text, so that it is not clear which is meant."""
-    for match in itertools.islice(re.finditer(r"\{", text), 20):
-        with contextlib.suppress(ValueError, RecursionError):
-            if json.JSONDecoder().raw_decode(text, match.start())[0]:
-                return True
-    return False
-
-
-def without_thoughts(raw: str) -> str:
-    """An answer without what a reasoning model thought before it, which is not for others to hear."""
-    return _THOUGHTS.sub("", raw)
-
-
-def _scrubbed(value: Any) -> Any:
-    """A JSON value without halves of characters, which no file can hold."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    if isinstance(value, list):
-        return [_scrubbed(item) for item in value]
-    if isinstance(value, dict):
-        return {_scrubbed(key): _scrubbed(item) for key, item in value.items()}
-    return value
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) < len(pairs):
-        keys = [k for k, _ in pairs]
-        twice = next(k for k, count in Counter(keys).items() if count > 1)
-        raise ValueError(f"the key '{twice[:60]}' stands twice")
-    return result
 
 
 def _acts(

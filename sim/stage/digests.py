@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sim.engine import prompt, tokens
-from sim.engine.answers import without_thoughts
+from sim.engine.reading import without_thoughts
 from sim.engine.memory import Digest, Utterance, surplus
 from sim.engine.messages import Heard, Prompt
 from sim.engine.phrases import phrase

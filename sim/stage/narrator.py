@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sim.engine import prompt
-from sim.engine.answers import without_thoughts
 from sim.engine.ballots import Count
 from sim.engine.clock import Clock
 from sim.engine.machine import Step
 from sim.engine.memory import Utterance
 from sim.engine.messages import Heard, Prompt
 from sim.engine.phrases import phrase
+from sim.engine.reading import without_thoughts
 from sim.engine.situation import Act, Situation, members, narrated_to, scope, told
 from sim.models.model import Request
 from sim.stage.exchange import Note, Stage, ask, fitted

@@ -9,10 +9,10 @@ import re
 from collections.abc import Sequence
 
 from sim.engine import prompt
-from sim.engine.answers import without_thoughts
 from sim.engine.memory import Utterance, remembered
 from sim.engine.messages import Heard, Prompt
 from sim.engine.phrases import phrase
+from sim.engine.reading import without_thoughts
 from sim.engine.selection import candidates
 from sim.engine.situation import Situation, members, scope
 from sim.models.model import Request

@@ -40,6 +40,9 @@ PAID = (Act("pay_fee", {"amount": Decimal(15)}),)
         'Here you are. {"pay_fee": {"amount": 15}}',
         '{"say": "Chengzi: Here you are.", "pay_fee": {"amount": 15}}',
         '{"say": "Here\\n  you are.", "pay_fee": {"amount": 15}}',
+        '{"say": ["Here", "you are."], "pay_fee": {"amount": 15}}',
+        "{“say”：“Here you are.”，“pay_fee”：｛“amount”：１５｝｝",
+        '{"say": "Here you are.", "pay_fee": {"amount": "15 CNY"}}',
     ],
 )
 def test_an_act_is_read_in_whatever_plain_form_it_comes(world: World, paying: Situation, raw: str) -> None:
@@ -52,7 +55,7 @@ def test_an_act_is_read_in_whatever_plain_form_it_comes(world: World, paying: Si
     ("raw", "problem"),
     [
         ("", "nothing was said"),
-        ('{"say": "x", "pay_fee": {"amount": 15', "the JSON is broken (Expecting ',' delimiter)"),
+        ('{"say": "x", "pay_fee": {"amount": 15', "the JSON is broken (it ends too early)"),
         ('{"say": "x", "say": "y"}', "the JSON is broken (the key 'say' stands twice)"),
         ('{"say": "x", "pay_fee": {"amount": 14}}', "pay_fee: The registration fee is 15 yuan; pay exactly that."),
         ('{"say": "x", "pay_fee": {"amount": "a lot"}}', "pay_fee.amount: must be a number"),
@@ -67,6 +70,20 @@ def test_an_act_is_read_in_whatever_plain_form_it_comes(world: World, paying: Si
 def test_an_answer_that_cannot_count_says_why(world: World, paying: Situation, raw: str, problem: str) -> None:
     """The reason is what the model is sent back."""
     assert read(world, paying, "patient", raw, 1.0, "en").problems[0] == problem
+
+
+def test_a_reason_is_in_the_language_of_the_run(world: World, paying: Situation) -> None:
+    """A small model that speaks Chinese is told in Chinese."""
+    raw = '{"say": "好的", "pay_fee": {"amount": 15'
+    assert read(world, paying, "patient", raw, 1.0, "zh").problems == ("JSON有误（没有写完）",)
+
+
+@pytest.mark.parametrize("depth", [60, 600, 60_000])
+def test_an_answer_nested_deeply_is_sent_back(world: World, paying: Situation, depth: int) -> None:
+    """It is no error of the program, however deep."""
+    raw = '{"say": "x", "pay_fee": ' + "[" * depth + "]" * depth + "}"
+    problems = read(world, paying, "patient", raw, 1.0, "en").problems
+    assert problems == ("the JSON is broken (nested too deeply)",)
 
 
 def test_words_alone_are_enough_while_nothing_is_due(world: World, paying: Situation) -> None:
