@@ -67,7 +67,11 @@ class BudgetError(ModelError):
 
 
 class MismatchError(SimError):
-    """A recorded answer was asked for with another prompt, or there is none."""
+    """A recorded answer was asked for with another prompt, or there is none; ``spent`` is as in ``ModelError``."""
+
+    def __init__(self, message: str, spent: tuple[Any, ...] = ()) -> None:
+        super().__init__(message)
+        self.spent = spent
 
 
 class RunLogError(SimError):

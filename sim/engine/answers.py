@@ -105,7 +105,7 @@ def _acts(
     acts: list[Act] = []
     problems: list[str] = []
     for name, value in given.items():
-        if value is None or value is False:
+        if value is None or value is False or _is_nothing(value, open_now.get(name)):
             if value is None and name in open_now and _is_abstention(open_now[name]):
                 acts.append(Act(name, {"choice": None}))
             continue
@@ -120,6 +120,12 @@ def _acts(
             problems.append(phrase(language, "unknown", name=name[:60], known=known))
     order = list(open_now)
     return tuple(sorted(acts, key=lambda a: order.index(a.action))), problems
+
+
+def _is_nothing(value: Any, offer: Offer | None) -> bool:
+    """Whether an act that need not be done has nothing but nulls in it: so small models say that they do not."""
+    is_bare = isinstance(value, dict) and bool(value) and all(v is None for v in value.values())
+    return is_bare and offer is not None and not offer.is_due and not _is_abstention(offer)
 
 
 def _is_abstention(offer: Offer) -> bool:

@@ -38,7 +38,7 @@ class Recorded:
         """
         found = self.find(request)
         if found is None:
-            raise MismatchError(f"{_where(request)}: the log has no answer here")
+            raise MismatchError(f"{_where(request)}: the log has no answer here", self.spent(request))
         return found
 
     def find(self, request: Request) -> Reply | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sim.engine import prompt, tokens
-from sim.engine.reading import without_thoughts
 from sim.engine.memory import Digest, Utterance, surplus
 from sim.engine.messages import Heard, Prompt
 from sim.engine.phrases import phrase
+from sim.engine.reading import without_thoughts
 from sim.engine.situation import Situation
 from sim.models.model import Request
 from sim.stage.exchange import Note, Stage, ask

@@ -12,7 +12,7 @@ from sim.engine.messages import Prompt, TooLong
 from sim.engine.phrases import phrase
 from sim.engine.room import Room, room_of
 from sim.engine.situation import Act, Situation, open_actions, open_tools, scope
-from sim.errors import ModelError
+from sim.errors import MismatchError, ModelError
 from sim.models.budget import Budget
 from sim.models.cache import Cache
 from sim.models.model import Model, Purpose, Reply, Request, answered
@@ -86,7 +86,7 @@ def ask(stage: Stage, request: Request, note: Note) -> str:
     try:
         asked = replace(request, cache=stage.cache, budget=stage.budget)
         reply = answered(stage.models[request.role], asked)
-    except ModelError as error:
+    except (ModelError, MismatchError) as error:
         for spent in error.spent:
             _call(stage, request, spent, "retry", note)
         raise
