@@ -62,6 +62,7 @@ def _init() -> None:
 
 def _row(name: str, entry: Entry) -> dict[str, Any]:
     """What is known of a model; of its key only whether there is one."""
+    from sim.models.catalog import without_credentials  # noqa: PLC0415
     from sim.models.prices import listed, window  # noqa: PLC0415
 
     of = [*entry.first_of, *entry.random]
@@ -73,7 +74,7 @@ def _row(name: str, entry: Entry) -> dict[str, Any]:
         "model": name,
         "kind": entry.api,
         "id": bare,
-        "url": entry.url,
+        "url": without_credentials(entry.url),
         "key": _key(entry.key),
         "window": entry.window or window(bare),
         "limits": entry.limits.model_dump(exclude_none=True),

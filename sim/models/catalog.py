@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit, urlunsplit
 
 import platformdirs
 from pydantic import Field, model_validator
@@ -102,6 +103,10 @@ class Entry(Part):
             raise ValueError("is either first_of or random")
         if self.api == "azure" and not (self.url and self.version):
             raise ValueError("azure needs url and version")
+        if self.api == "gemini" and self.url:
+            raise ValueError(
+                "AutoGen's client for gemini takes no url; its OpenAI-compatible one goes with api: openai"
+            )
         return self
 
 
@@ -196,6 +201,14 @@ def key_of(name: str, key: str | None, environment: Mapping[str, str] | None = N
     if not value:
         raise DefinitionError(f"set {variable} to the key of '{name}'")
     return value, None
+
+
+def without_credentials(url: str | None) -> str | None:
+    """A URL without user, password and query, which may hold keys."""
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 EXAMPLE = """\

@@ -23,20 +23,17 @@ _NAMED = (
 )
 """What may be refused, in the order in which it is given up, and how an error names it."""
 
-_OTHERS = {"anthropic", "gemini"}
-"""What AutoGen's clients for these take is functions; a schema or a seed they do not pass on."""
-
 
 class Abilities:
     """What one endpoint takes; ``max_tokens`` may have to be called otherwise."""
 
     def __init__(self, entry: Entry) -> None:
         told = entry.supports
-        is_other = entry.api in _OTHERS
-        self.json_schema = told.json_schema is not False and not is_other
-        self.json_mode = told.json_mode is not False and not is_other
+        # What AutoGen's clients for Anthropic and Gemini do not pass on is not sent.
+        self.json_schema = told.json_schema is not False and entry.api != "anthropic"
+        self.json_mode = told.json_mode is not False and entry.api in {"openai", "azure"}
         self.tools = told.tools is not False
-        self.seed = told.seed is not False and not is_other
+        self.seed = told.seed is not False and entry.api != "anthropic"
         self.max_tokens = told.max_tokens is not False
         self.limit_name = "max_tokens"
 

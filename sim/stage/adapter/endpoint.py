@@ -9,13 +9,12 @@ import time
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from sim.engine import tokens
 from sim.engine.room import MARGIN, Room, answer_tokens
 from sim.errors import DefinitionError, ModelError
 from sim.models import prices
-from sim.models.catalog import Entry, Sampling
+from sim.models.catalog import Entry, Sampling, without_credentials
 from sim.models.limits import Limiter, Timer, WallTimer
 from sim.models.model import Reply, Request
 from sim.models.prices import Price
@@ -64,7 +63,7 @@ class Endpoint:
         self.entry = self.entry.model_copy(update={"url": url})
         prices.load()
         self._id = self.entry.model or model
-        self._url = _without_credentials(url)
+        self._url = without_credentials(url)
         self._limiter = limiter
         self._timer = timer or WallTimer()
         self._abilities = Abilities(self.entry)
@@ -242,11 +241,3 @@ class _InVain(Exception):
     def __init__(self, message: str, reply: Reply) -> None:
         super().__init__(message)
         self.reply = reply
-
-
-def _without_credentials(url: str | None) -> str | None:
-    """A URL without user, password and query, which may hold keys."""
-    if url is None:
-        return None
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

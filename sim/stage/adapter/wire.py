@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import queue
 import re
@@ -9,6 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import autogen
 
@@ -18,6 +20,9 @@ from sim.models.retries import Failure, is_passing, wait_of
 
 ANSWER = "answer"
 """The function by which an endpoint without JSON answers gives its acts."""
+
+SHORTEST = 6
+"""Characters of the shortest key that is taken out of texts: a shorter one is a word, such as none, or nothing."""
 
 FEW = 3
 """How often a body that is no answer, or an endpoint that is not there, is tried: both seldom pass by waiting."""
@@ -49,7 +54,6 @@ class Wire:
 
     def __init__(self, name: str, entry: Entry, url: str | None, key: str) -> None:
         self._name = name
-        self._key = key
         self._url = url
         self._timeout_s = entry.timeout
         config: dict[str, Any] = {
@@ -59,7 +63,14 @@ class Wire:
             "max_retries": 0,
             "timeout": entry.timeout,
         }
-        config |= {"base_url": entry.url} if entry.url else {}
+        self._secrets = [secret for secret in (key, *_credentials(entry.url)[1:]) if len(secret) >= SHORTEST]
+        config |= {"base_url": url} if url else {}
+        if _credentials(entry.url):
+            # Sent as the header that a client would make of them, for in a URL they would be logged by some.
+            pair = ":".join(_credentials(entry.url))
+            coded = base64.b64encode(pair.encode()).decode()
+            self._secrets.append(coded)
+            config["default_headers"] = {"Authorization": f"Basic {coded}"}
         config |= {"api_version": entry.version} if entry.version else {}
         if entry.api in {"anthropic", "gemini"}:
             del config["max_retries"], config["timeout"]
@@ -73,6 +84,9 @@ class Wire:
             # The library adds up costs of its own, and fails on an answer whose usage is odd; ours counts.
             client.cost = lambda response: 0
             client.get_usage = lambda response: {}
+            inner: Any = getattr(client, "_client", None)
+            if hasattr(inner, "max_retries"):
+                inner.max_retries = 0  # tries are counted and told here, not within a client
 
     def send(self, options: Mapping[str, Any]) -> Answered:
         """Make one request.
@@ -93,8 +107,8 @@ class Wire:
         raise error
 
     def _failure(self, error: Exception) -> Exception:
-        status = getattr(error, "status_code", None) or getattr(error.__cause__, "code", None)
-        status = status if isinstance(status, int) else None
+        told = (getattr(error, "status_code", None), getattr(error, "code", None))
+        status = next((number for number in told if isinstance(number, int)), None)
         where = f"{self._name} at {self._url}" if self._url else self._name
         if isinstance(error, AttributeError | TypeError | KeyError | ValueError) and status is None:
             return Failure(f"{where}: the answer is no chat completion; is the URL right?", True, tries=FEW)
@@ -134,10 +148,17 @@ class Wire:
 
     def redacted(self, text: str) -> str:
         """A text without the key, even where it is spelt with JSON escapes."""
-        if not self._key:
-            return text
         plain = _ESCAPE.sub(lambda m: chr(int(m.group(1), 16)), text) if "\\u" in text else text
-        return (plain if self._key in plain else text).replace(self._key, "[key]")
+        for secret in self._secrets:
+            text = (plain if secret in plain else text).replace(secret, "[key]")
+            plain = plain.replace(secret, "[key]")
+        return text
+
+
+def _credentials(url: str | None) -> tuple[str, ...]:
+    """The user and the password in a URL."""
+    parts = urlsplit(url or "")
+    return (unquote(parts.username), unquote(parts.password or "")) if parts.username else ()
 
 
 def within(seconds: float, call: Callable[[], Any]) -> Any:
