@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,16 @@ settings.register_profile("sim", deadline=None, print_blob=True)
 settings.load_profile("sim")
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _no_files_of_the_user(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Keep the user's configuration, cache and limits out of the tests, and the tests out of them."""
+    folder = tmp_path_factory.getbasetemp() / "user" / hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:16]
+    with pytest.MonkeyPatch.context() as patch:
+        for kind in ("CACHE", "STATE", "CONFIG"):
+            patch.setenv(f"XDG_{kind}_HOME", str(folder / kind.lower()))
+        yield
 
 
 @pytest.fixture(scope="session")

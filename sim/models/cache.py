@@ -33,7 +33,6 @@ class Cache:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with closing(self._file()) as file:
-                file.execute("PRAGMA journal_mode=WAL")
                 file.execute(_TABLE)
         except (OSError, sqlite3.Error) as error:
             raise DefinitionError(f"cannot use the cache {path}: {error}; --cache off does without") from None

@@ -8,6 +8,7 @@ not reached.
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
 import time
@@ -26,7 +27,7 @@ MARGIN_S = 1.0
 _POLL_S = 0.2
 _TABLE = """
 CREATE TABLE IF NOT EXISTS calls (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     model TEXT NOT NULL,
     tokens INTEGER NOT NULL,
     until REAL NOT NULL,
@@ -90,7 +91,8 @@ class Limiter:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with self._file() as file:
-                file.execute("PRAGMA journal_mode=WAL")
+                # Not in the mode WAL: changing to it fails at once where another process opens the file just then.
+                file.execute("BEGIN IMMEDIATE")
                 file.execute(_TABLE)
         except (OSError, sqlite3.Error) as error:
             raise DefinitionError(f"cannot keep the limits of '{model}' in {path}: {error}") from None
@@ -100,7 +102,7 @@ class Limiter:
         """Wait until a call of at most so many tokens is let in; while the block runs, it is under way.
 
         Raises:
-            ModelError: if no minute has room for so many tokens.
+            ModelError: if no minute has room for so many tokens, or the file cannot be written any more.
         """
         if self._tokens is not None and tokens > self._tokens:
             raise ModelError(
@@ -111,17 +113,27 @@ class Limiter:
         try:
             yield slot
         finally:
-            until = self._timer.now() + WINDOW_S + MARGIN_S
-            with self._file() as file:
-                file.execute(
-                    "UPDATE calls SET tokens = ?, until = ?, is_open = 0 WHERE id = ?", (slot.tokens, until, number)
-                )
+            # What cannot be noted is not lost: the call counts as under way until its lease ends.
+            with contextlib.suppress(sqlite3.Error):
+                self._leave(number, slot.tokens)
             with self._ended:
                 self._ended.notify_all()
 
+    def _leave(self, number: int, tokens: int) -> None:
+        """Count a call that has ended, even one that was forgotten because it took longer than its lease."""
+        until = self._timer.now() + WINDOW_S + MARGIN_S
+        with self._file() as file:
+            file.execute(
+                "INSERT OR REPLACE INTO calls (id, model, tokens, until, is_open) VALUES (?, ?, ?, ?, 0)",
+                (number, self._model, tokens, until),
+            )
+
     def _enter(self, tokens: int) -> int:
         while True:
-            number, wait_s = self._try(tokens)
+            try:
+                number, wait_s = self._try(tokens)
+            except sqlite3.Error as error:
+                raise ModelError(f"cannot keep the limits of '{self._model}' in {self._path}: {error}") from None
             if number is not None:
                 return number
             if wait_s is not None:
@@ -133,10 +145,13 @@ class Limiter:
 
     def _try(self, tokens: int) -> tuple[int | None, float | None]:
         """The number of the call if it is let in, else how many seconds to wait if that can be told."""
-        now = self._timer.now()
         with self._file() as file:
             file.execute("BEGIN IMMEDIATE")
+            now = self._timer.now()  # after the wait for the file
             file.execute("DELETE FROM calls WHERE until <= ?", (now,))
+            # A clock that was put back would make a call of the future wait for hours.
+            latest = now + WINDOW_S + MARGIN_S
+            file.execute("UPDATE calls SET until = ? WHERE until > ? AND NOT is_open", (latest, latest))
             rows = file.execute(
                 "SELECT tokens, until, is_open FROM calls WHERE model = ? ORDER BY is_open, until", (self._model,)
             ).fetchall()
