@@ -21,7 +21,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(autouse=True)
-def _no_files_of_the_user(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[None]:
+def _no_files_of_the_user(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[None]:
     """Keep the user's configuration, cache and limits out of the tests, and the tests out of them."""
     folder = tmp_path_factory.getbasetemp() / "user" / hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:16]
     with pytest.MonkeyPatch.context() as patch:

@@ -22,12 +22,12 @@ PATIENCE_S = 300.0
 
 _BUSY = frozenset({408, 409, 425, 429})
 _SPENT = ("insufficient_quota", "exceeded your current quota", "insufficient balance", "billing")
-"""In a 429: the account has no money left, which does not pass by waiting."""
+"""In a 429 that does not say when to come back: the account has no money left, which does not pass by waiting."""
 
 _AGAIN = re.compile(
     r"(?:try again|retry)(?:\s+again)?\s+(?:in|after)\s+"
-    r"(?:(?P<h>\d+)\s*h(?:ours?)?\s*)?(?:(?P<m>\d+)\s*m(?:in(?:ute)?s?)?(?![a-z])\s*)?"
-    r"(?:(?P<s>\d+(?:\.\d+)?)\s*(?P<unit>ms|s(?:ec(?:ond)?s?)?)(?![a-z]))?",
+    r"(?:(?P<h>\d{1,9})\s*h(?:ours?)?\s*)?(?:(?P<m>\d{1,9})\s*m(?:in(?:ute)?s?)?(?![a-z])\s*)?"
+    r"(?:(?P<s>\d{1,9}(?:\.\d+)?)\s*(?P<unit>ms|s(?:ec(?:ond)?s?)?)(?![a-z]))?",
     re.IGNORECASE,
 )
 
@@ -35,7 +35,7 @@ _AGAIN = re.compile(
 class Failure(Exception):
     """A try that failed. It is passing if another may succeed, after ``wait_s`` seconds if the provider says so.
 
-    ``tries`` is how often a failure of this kind is tried at most, where that is less than usual.
+    ``tries`` is how many failures of this kind are borne at most, where that is fewer than usual.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ def is_passing(status: int | None, message: str) -> bool:
     if status is None:
         return False
     if status in _BUSY:
-        return not any(mark in message.lower() for mark in _SPENT)
+        return _said(message) is not None or not any(mark in message.lower() for mark in _SPENT)
     return status >= 500 and status != 501
 
 
@@ -102,45 +102,42 @@ def persist(
     Raises:
         ModelError: if a failure will not pass, or the tries are used up.
     """
+    few = 0
+
+    def is_worth_a_try(state: tenacity.RetryCallState) -> bool:
+        nonlocal few
+        failure = _failure(state)
+        if failure is None or not failure.is_passing or (failure.wait_s or 0) > PATIENCE_S:
+            return False
+        few += failure.tries is not None
+        return failure.tries is None or few < failure.tries
 
     def wait(state: tenacity.RetryCallState) -> float:
         failure = _failure(state)
-        backoff = min(LONGEST_WAIT_S, 2.0 ** (state.attempt_number - 1)) * (0.5 + jitter)
-        return backoff if failure.wait_s is None else failure.wait_s + 0.5 * jitter
+        if failure is not None and failure.wait_s is not None:
+            return failure.wait_s + 0.5 * jitter
+        return float(min(LONGEST_WAIT_S, 2.0 ** (state.attempt_number - 1)) * (0.5 + jitter))
 
     def before_sleep(state: tenacity.RetryCallState) -> None:
         seconds = state.next_action.sleep if state.next_action else 0
         tell(f"{_failure(state)}; asking again in {seconds:.1f} s")
 
     retrying = tenacity.Retrying(
-        retry=_is_worth_a_try,
+        retry=is_worth_a_try,
         stop=tenacity.stop_after_attempt(tries),
         wait=wait,
         sleep=timer.sleep,
         before_sleep=before_sleep,
         reraise=True,
     )
-    tried = 0
-
-    def counted() -> _Result:
-        nonlocal tried
-        tried += 1
-        return attempt()
-
     try:
-        return retrying(counted)
+        return retrying(attempt)
     except Failure as failure:
+        tried = int(retrying.statistics["attempt_number"])
         message = str(failure) + (f" (tried {tried} times)" if tried > 1 else "")
     raise ModelError(message)
 
 
-def _is_worth_a_try(state: tenacity.RetryCallState) -> bool:
+def _failure(state: tenacity.RetryCallState) -> Failure | None:
     error = state.outcome.exception() if state.outcome is not None else None
-    if not isinstance(error, Failure) or not error.is_passing or (error.wait_s or 0) > PATIENCE_S:
-        return False
-    return error.tries is None or state.attempt_number < error.tries
-
-
-def _failure(state: tenacity.RetryCallState) -> Failure:
-    error = state.outcome.exception() if state.outcome is not None else None
-    return error if isinstance(error, Failure) else Failure("failed")
+    return error if isinstance(error, Failure) else None
