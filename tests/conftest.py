@@ -25,7 +25,8 @@ def _no_files_of_the_user(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[None]:
     """Keep the user's configuration, cache and limits out of the tests, and the tests out of them."""
-    folder = tmp_path_factory.getbasetemp() / "user" / hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:16]
+    name = hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:16]
+    folder = tmp_path_factory.getbasetemp() / "user" / name
     with pytest.MonkeyPatch.context() as patch:
         for kind in ("CACHE", "STATE", "CONFIG"):
             patch.setenv(f"XDG_{kind}_HOME", str(folder / kind.lower()))

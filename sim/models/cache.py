@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from sim.errors import DefinitionError
+
+_LOG = logging.getLogger("sim.models")
 
 Use = Literal["off", "read", "write", "refresh"]
 """Not at all; only what is there; that, and new answers are kept; all are asked for anew and kept."""
@@ -35,29 +38,40 @@ class Cache:
             with closing(self._file()) as file:
                 file.execute(_TABLE)
         except (OSError, sqlite3.Error) as error:
-            raise DefinitionError(f"cannot use the cache {path}: {error}; --cache off does without") from None
+            raise self._unusable(error) from None
 
     def find(self, request: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The answer to the same request, if one is kept."""
+        """The answer to the same request, if one is kept.
+
+        Raises:
+            DefinitionError: if the file is broken.
+        """
         if self.use == "refresh":
             return None
-        with closing(self._file()) as file:
-            row = file.execute("SELECT answer FROM answers WHERE request = ?", (_digest(request),)).fetchone()
+        try:
+            with closing(self._file()) as file:
+                row = file.execute("SELECT answer FROM answers WHERE request = ?", (_digest(request),)).fetchone()
+        except sqlite3.Error as error:
+            raise self._unusable(error) from None
         try:
             found = json.loads(row[0]) if row else None
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         return found if isinstance(found, dict) else None
 
     def keep(self, request: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
-        """Keep an answer in place of an earlier one."""
+        """Keep an answer in place of an earlier one; one that cannot be kept is used all the same."""
         if self.use == "read":
             return
-        with closing(self._file()) as file:
-            file.execute(
-                "INSERT OR REPLACE INTO answers VALUES (?, ?)",
-                (_digest(request), json.dumps(answer, ensure_ascii=False)),
-            )
+        try:
+            with closing(self._file()) as file:
+                # Escaped, for an answer may hold half a surrogate pair, which is no UTF-8.
+                file.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (_digest(request), json.dumps(answer)))
+        except sqlite3.Error as error:
+            _LOG.warning("the cache %s cannot keep an answer: %s", self.path, error)
+
+    def _unusable(self, error: Exception) -> DefinitionError:
+        return DefinitionError(f"cannot use the cache {self.path}: {error}; --cache off does without")
 
     def _file(self) -> sqlite3.Connection:
         return sqlite3.connect(self.path, timeout=60, isolation_level=None)

@@ -142,9 +142,10 @@ class Endpoint:
 
     def _kept(self, kept: Mapping[str, Any], request: Request) -> Reply | None:
         try:
-            usage = Usage.model_validate(kept["usage"])
-            text = str(kept["text"])
+            usage, text = Usage.model_validate(kept["usage"]), kept["text"]
         except (KeyError, ValueError):
+            return None
+        if not isinstance(text, str) or usage.cached > usage.prompt:
             return None
         told = {k: str(kept[k]) for k in ("served_as", "fingerprint") if k in kept}
         return self._reply(text, usage, {"hit": True, **told})
