@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
@@ -10,10 +11,11 @@ from urllib.parse import urlsplit
 import typer
 
 from sim.cli.app import Json, app, print_json, say
-from sim.errors import DefinitionError
+from sim.errors import DefinitionError, ModelError
 
 if TYPE_CHECKING:
     from sim.models.catalog import Catalog, Entry
+    from sim.models.model import Model
 
 models_app = typer.Typer(invoke_without_command=True, no_args_is_help=False)
 app.add_typer(models_app, name="models", help="List the models of models.yaml, make one, or try one.")
@@ -93,12 +95,17 @@ def _key(key: str | None) -> str:
 
 def _print(found: Catalog, rows: list[dict[str, Any]]) -> None:
     from sim.cli.show import console, table  # noqa: PLC0415
+    from sim.world.kinds import show_number  # noqa: PLC0415
+
+    def number(text: str) -> str:
+        return show_number(Decimal(text))
 
     def cells(row: dict[str, Any]) -> list[object]:
         if "of" in row:
             return [row["model"], f"{row['kind']}: {', '.join(row['of'])}", "", "", "", ""]
         price, limits = row["price"], row["limits"]
-        shown = "unknown" if price is None else f"{price['input']}/{price['output']} {price['currency']}"
+        paid = "unknown" if price is None else "/".join(number(price[k]) for k in ("input", "output"))
+        shown = paid if price is None else f"{paid} {price['currency']}"
         pace = ", ".join(f"{n:,} {what}" for what, n in limits.items()) or "-"
         where = urlsplit(row["url"]).netloc if row["url"] else row["kind"]
         return [row["model"], where, row["key"], row["window"] or "unknown", pace, shown]
@@ -123,18 +130,30 @@ def try_model(
     """
     from sim.cli.running import told  # noqa: PLC0415
     from sim.models import catalog  # noqa: PLC0415
-    from sim.stage.probe import probe  # noqa: PLC0415
     from sim.stage.providers import Providers  # noqa: PLC0415
 
     told()
     model = Providers(catalog.load(), base_url, key_env).model(name)
-    results = [_result(probe(each)) for each in getattr(model, "models", (model,))]
+    models = getattr(model, "models", (model,))
+    results = [_tried(model)] if len(models) == 1 else [_tried(each, is_one_of_many=True) for each in models]
     if as_json:
         print_json(results if len(results) > 1 else results[0])
-        return
-    for result in results:
-        for key, value in result.items():
-            say(f"{key:9} {value}")
+    else:
+        say("\n\n".join("\n".join(f"{key:9} {value}" for key, value in result.items()) for result in results))
+    if any("failed" in result for result in results):
+        raise typer.Exit(3)
+
+
+def _tried(model: Model, *, is_one_of_many: bool = False) -> dict[str, Any]:
+    """What came of a call; of a list each is tried, whether the others work or not."""
+    from sim.stage.probe import probe  # noqa: PLC0415
+
+    try:
+        return _result(probe(model))
+    except ModelError as error:
+        if not is_one_of_many:
+            raise
+        return {"model": model.name, "failed": str(error)}
 
 
 def _result(done: Any) -> dict[str, Any]:

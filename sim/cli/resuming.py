@@ -40,14 +40,23 @@ def resume(
     from sim.record.log import LogWriter, RunLog, find_run  # noqa: PLC0415
     from sim.stage.casting import models_for  # noqa: PLC0415
     from sim.stage.providers import Providers, budget_for, cache_for, check_budget  # noqa: PLC0415
-    from sim.stage.resume import budget_of, check_open, live_models, resumed, spent_of, world_of  # noqa: PLC0415
+    from sim.stage.resume import (  # noqa: PLC0415
+        budget_of,
+        check_open,
+        live_models,
+        resumed,
+        spent_of,
+        temperature_of,
+        world_of,
+    )
 
     log = RunLog.open(find_run(run))
     check_open(log)
     world, listed, person = world_of(log), catalog.load(), Person()
     told()
     folder = (work_dir or Path("work") / log.name) if allow_exec else None
-    given = live_models(world, log.header, Providers(listed, base_url, key_env, human=person))
+    providers = Providers(listed, base_url, key_env, temperature_of(log.header), human=person)
+    given = live_models(world, log.header, providers)
     cast = models_for(world, given, human=person, exec_folder=folder, seed=log.header.seed)
     tokens, cost = (max_tokens, max_cost) if max_tokens or max_cost else budget_of(log)
     budget = budget_for(world, listed, tokens, cost, **spent_of(log))

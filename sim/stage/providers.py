@@ -14,7 +14,7 @@ from sim.engine.streams import Streams
 from sim.errors import DefinitionError
 from sim.models.budget import Budget, tightest
 from sim.models.cache import Cache, Use
-from sim.models.catalog import APP, Catalog, Entry, Sampling, key_of
+from sim.models.catalog import APP, Catalog, Entry, Sampling, key_of, without_credentials
 from sim.models.limits import Limiter, Timer
 from sim.models.model import Model, Reply, Request
 from sim.models.scripted import Scripted
@@ -111,7 +111,7 @@ class Providers:
             return None
         return Limiter(
             self.state / "limits.sqlite",
-            f"{entry.url or entry.api} {entry.model or name}",
+            f"{without_credentials(entry.url) or entry.api} {entry.model or name}",
             requests=limits.requests,
             tokens=limits.tokens,
             timer=self.timer,

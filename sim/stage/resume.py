@@ -127,6 +127,13 @@ def live_models(world: World, header: Header, providers: Providers) -> dict[str,
     return models
 
 
+def temperature_of(header: Header) -> float | None:
+    """The temperature that all models of a run drew at; None where they had several, or none was said."""
+    told = [model for each in header.models.values() for model in each.get("first_of") or [each]]
+    found = {dict(model.get("sampling") or {}).get("temperature") for model in told if "base_url" in model}
+    return found.pop() if len(found) == 1 else None
+
+
 def resumed(
     log: RunLog,
     world: World,
