@@ -18,6 +18,7 @@ import yaml
 import sim
 from sim.cli.running import _models
 from sim.errors import DefinitionError
+from sim.models.catalog import Catalog, Entry, ModelsFile
 from sim.models.model import Request
 from sim.models.outside import Live
 from sim.read.verify import verify
@@ -25,10 +26,12 @@ from sim.record.log import RunLog
 from sim.stage.adapter.code import Executor
 from sim.stage.adapter.endpoint import Endpoint
 from sim.stage.casting import models_for
+from sim.stage.providers import Providers
 from sim.stage.selector import SELECTOR
 from sim.world.format import Selection, WorldFile
 from sim.world.phases import Order
 from sim.world.sheet import sheet
+from sim.world.source import Source
 from sim.world.world import World
 from tests.building import Player, acts, ending, of, played, spoken, words, world_of
 
@@ -39,6 +42,8 @@ GROUP_CHAT, AGENTS = (
     for part in TEXT.split("## GroupChat\n")[1].split("## GroupChatManager and ConversableAgent\n")
 )
 SHOWN: dict[str, Callable[[], None]] = {}
+NOTHING_LISTED = Catalog(None, ModelsFile(), Source())
+"""What there is without a ``models.yaml``."""
 
 
 @pytest.fixture(autouse=True)
@@ -333,9 +338,13 @@ def _client() -> None:
 
 @row("select_speaker_auto_llm_config")
 def _llm_config() -> None:
-    made = _models(["selector=chooser", "scripted"], None, "http://127.0.0.1:9/v1", "NO_KEY", 0.5)
+    providers = Providers(NOTHING_LISTED, "http://127.0.0.1:9/v1", "NO_KEY", 0.5)
+    made = _models(["selector=chooser", "scripted"], providers)
     assert isinstance(made[SELECTOR], Endpoint)
     assert (made[SELECTOR].name, made["*"].name) == ("chooser", "scripted")
+    entry = Entry(model="m-1", url="http://127.0.0.1:9/v1")
+    listed = Providers(Catalog(None, ModelsFile(models={"chooser": entry}), Source()))
+    assert _models(["selector=chooser"], listed)[SELECTOR].description["model"] == "m-1"
 
 
 @row("role_for_select_speaker_messages")
@@ -453,7 +462,7 @@ def _human() -> None:
     with pytest.raises(DefinitionError, match="'host' is played by a person"):
         models_for(made, {})
     person = Player(words)
-    assert _models(["host=human"], person, None, "NO_KEY", None)["host"] is person
+    assert _models(["host=human"], Providers(NOTHING_LISTED, human=person))["host"] is person
     log = played(world("", "order: manual"), outside=Live(lambda state, among: among[0]))
     assert {s.by for s in of(log, "selection")} == {"user"}
 
