@@ -18,10 +18,10 @@ from sim.models.limits import MARGIN_S
 from sim.models.retries import LONGEST_WAIT_S, PATIENCE_S, TRIES
 from sim.stage.adapter.wire import FEW
 from sim.world.fields import Budget
-from tests.cli.running import process
+from tests.cli.running import ROOT, Sim
 from tests.provider import Provider
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+DOCS = ROOT / "docs"
 GUIDES = ["models.md", "models.zh.md"]
 PARTS = [catalog.LimitsEntry, catalog.PriceEntry, catalog.Sampling, catalog.Supports, Budget]
 TABLE = re.compile(r"^\| `(\w+)` \| (.+) \| ([^|]*)\|$", re.MULTILINE)
@@ -114,28 +114,29 @@ def test_the_models_of_the_guide_can_be_read(name: str, tmp_path: Path) -> None:
             )
 
 
-def test_the_commands_of_the_guide_run(tmp_path: Path, serve: Callable[..., Provider]) -> None:
+def test_the_commands_of_the_guide_run(
+    folder: Path, sim: Sim, serve: Callable[..., Provider], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One after another, as a newcomer would, each with the exit code that stands beside it."""
+    for kind in ("CONFIG", "STATE", "CACHE"):
+        monkeypatch.setenv(f"XDG_{kind}_HOME", str(folder.parent / kind.lower()))
     provider = serve()
     text = re.sub(r"url: http\S+", f"url: {provider.url}", blocks("models.md", "yaml")[0])
     text = text.replace("    model: gpt-4o\n", f"    model: gpt-4o\n    url: {provider.url}\n")
-    text = text.replace("tokens: 30000}", "tokens: 3000000}")  # else a test of its commands would wait minutes
-    folder, printed = tmp_path / "work", {}
+    text = text.replace("tokens: 30000}", "tokens: 3000000}")  # else its commands would wait for minutes
+    printed: dict[str, str] = {}
     for command, code in commands("models.md"):
-        folder.mkdir(exist_ok=True)
         if "--init" not in command:
             (folder / "models.yaml").write_text(text, encoding="utf-8")
         words = [provider.url if word.startswith("http") else word for word in shlex.split(command)[1:]]
-        homes = {f"XDG_{kind}_HOME": str(tmp_path / kind) for kind in ("CONFIG", "STATE", "CACHE")}
-        if words == ["resume"]:
-            continue
-        done = process(*words, cwd=folder, **homes)
-        assert (command, done.code, done.err if done.code == 2 else "") == (command, code, "")
-        printed[command] = done.out + done.err
+        if words != ["resume"]:  # there is nothing yet to go on with
+            done = sim(*words)
+            assert (command, done.code, done.err if done.code == 2 else "") == (command, code, "")
+            printed[command] = done.out + done.err
     assert len(printed) > 12
-    for command, block in re.findall(
-        r"<!-- output: (sim [^\n]*) -->\n```\n(.*?)```", guide("models.md"), re.DOTALL
-    ):
+    shown = re.findall(r"<!-- output: (sim [^\n]*) -->\n```\n(.*?)```", guide("models.md"), re.DOTALL)
+    assert len(shown) == 3
+    for command, block in shown:
         told = [line.rstrip() for line in printed[command].splitlines()]
         for line in block.splitlines():
             pattern = ".*".join(map(re.escape, line.rstrip().split("…")))
