@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 import sim
+from sim.models import catalog
 from sim.models.scripted import Scripted
 from sim.stage.run import Run, settings_for
 from sim.world import format as world_format
@@ -74,10 +75,18 @@ def test_the_world_of_a_readme_checks_and_is_played_to_its_end(name: str, tmp_pa
     assert [r for r in records if r["type"] == "warning"] == []
 
 
+@pytest.mark.parametrize("name", READMES)
+def test_the_models_of_a_readme_can_be_read(name: str, tmp_path: Path) -> None:
+    """They are a ``models.yaml``."""
+    [text] = [block for block in blocks(name, "yaml") if block.startswith("models:")]
+    (tmp_path / "models.yaml").write_text(text, encoding="utf-8")
+    assert set(catalog.load(tmp_path / "models.yaml").spec.models) == {"big", "small"}
+
+
 def test_both_readmes_have_the_same_commands_code_and_figures() -> None:
     """The Chinese one is a translation, not another document."""
-    for language in ("yaml", "python"):
-        first, second = (blocks(name, language) for name in READMES)
+    for language, skipped in (("yaml", 0), ("python", 0), ("sh", 1)):  # the first run is in the reader's language
+        first, second = (blocks(name, language)[skipped:] for name in READMES)
         strip = re.compile(r" *#.*")
         assert [strip.sub("", b) for b in first] == [strip.sub("", b) for b in second]
     english, chinese = ((ROOT / name).read_text(encoding="utf-8") for name in READMES)
