@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 
 from sim.errors import DefinitionError, did_you_mean
 from sim.models.prices import Price, listed
-from sim.world.fields import Budget, Part
+from sim.world.fields import CURRENCY, URL, Budget, Part
 from sim.world.source import Source, read_yaml
 from sim.world.validation import validate
 
@@ -30,8 +30,10 @@ class PriceEntry(Part):
 
     input: float = Field(ge=0, le=1_000_000)
     output: float = Field(ge=0, le=1_000_000)
-    cached: float | None = Field(None, description="of the input, what the provider had seen before", ge=0)
-    currency: str = Field("USD", pattern=r"^[A-Z]{3}$")
+    cached: float | None = Field(
+        None, description="of the input, what the provider had seen before", ge=0, le=1_000_000
+    )
+    currency: str = Field("USD", pattern=CURRENCY)
 
     def price(self) -> Price:
         """The price in exact decimals, as it was written."""
@@ -76,9 +78,7 @@ class Entry(Part):
     """One model, or a list of others of which the first that works, or one by the seed, is asked."""
 
     api: Literal["openai", "azure", "anthropic", "gemini"] = Field("openai", description="what the endpoint speaks")
-    url: str | None = Field(
-        None, description="the base URL; the provider's own where it has one", pattern="^https?://"
-    )
+    url: str | None = Field(None, description="the base URL; the provider's own where it has one", pattern=URL)
     model: str | None = Field(None, description="the id at the endpoint; else the name here")
     key: str | None = Field(None, description="env:NAME, the environment variable that holds the key")
     version: str | None = Field(None, description="the API version, for azure")
@@ -174,8 +174,11 @@ def _check(spec: ModelsFile, source: Source) -> None:
     known = {*spec.models, *OWN}
     for name, entry in spec.models.items():
         at = ("models", name)
-        if name in OWN or not name.strip() or any(mark in name for mark in "=,"):
+        is_taken = name in OWN or name.startswith("random:")
+        if is_taken or name != name.strip() or not name or any(mark in name for mark in "=,"):
             source.problems.append(source.problem(at, "name", f"'{name}' cannot be the name of a model"))
+        if entry.key is not None and not entry.key.removeprefix("env:").strip():
+            source.problems.append(source.problem((*at, "key"), "key", "names no variable; it looks like env:NAME"))
         for kind in ("first_of", "random"):
             for index, other in enumerate(getattr(entry, kind)):
                 if other not in known:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -43,15 +43,20 @@ class FirstOf:
             try:
                 reply = answered(model, request)
             except BudgetError as error:
-                error.spent = (*spent, *error.spent)
+                error.spent = (*spent, *_named(model, error.spent))
                 raise
             except ModelError as error:
                 self._down.add(model.name)
-                spent += tuple(replace(reply, model=reply.model or model.name) for reply in error.spent)
+                spent += _named(model, error.spent)
                 failures.append(str(error))
                 if model is not self.models[-1]:
                     _LOG.warning("%s; the next model is asked from now on", error)
                 continue
             measured = {**reply.measured, **({"handed_over": failures} if failures else {})}
-            return replace(reply, model=reply.model or model.name, measured=measured, spent=(*spent, *reply.spent))
+            spent += _named(model, reply.spent)
+            return replace(reply, model=reply.model or model.name, measured=measured, spent=spent)
         raise ModelError("; ".join(failures), spent)
+
+
+def _named(model: Model, replies: Iterable[Reply]) -> tuple[Reply, ...]:
+    return tuple(replace(reply, model=reply.model or model.name) for reply in replies)

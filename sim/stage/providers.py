@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -65,15 +66,40 @@ class Providers:
             self._made[text] = self._make(text)
         return self._made[text]
 
-    def at(self, url: str | None) -> Providers:
-        """The same for models at another URL."""
-        return replace(self, base_url=url, _made={})
+    def described(self, description: Mapping[str, Any]) -> Model:
+        """The model that a log describes, where it was and as it drew its words; at ``base_url`` if that is given.
+
+        Raises:
+            DefinitionError: if there is none, or its key is not set.
+        """
+        text = json.dumps(description, sort_keys=True)
+        if text not in self._made:
+            self._made[text] = self._again(description)
+        return self._made[text]
+
+    def _again(self, description: Mapping[str, Any]) -> Model:
+        name, others = str(description.get("name", "")), description.get("first_of")
+        if isinstance(others, list):
+            return FirstOf([self.described(each) for each in others])
+        if "base_url" not in description:
+            return self.model(name)
+        try:
+            sampling = Sampling.model_validate(description.get("sampling") or {})
+        except ValueError:
+            raise DefinitionError(f"how '{name}' draws its words is not known here") from None
+        entry = self.catalog.spec.models.get(name)
+        if entry is not None:
+            return self._endpoint(name, entry.model_copy(update={"sampling": sampling}))
+        url = self.base_url or description["base_url"]
+        return replace(self, base_url=url, temperature=sampling.temperature)._endpoint(name, None)
 
     def _make(self, text: str) -> Model:
         if text.startswith("random:"):
-            return OneOf([self.model(name) for name in _names(text.removeprefix("random:"))])
+            return OneOf(self._each(text.removeprefix("random:")))
         if "," in text:
-            return FirstOf([self.model(name) for name in _names(text)])
+            return FirstOf(self._each(text))
+        if not text.strip():
+            raise DefinitionError("the name of a model is missing")
         if text == "scripted":
             return Scripted()
         if text == "human" and self.human is not None:
@@ -84,6 +110,13 @@ class Providers:
         if entry is not None and entry.random:
             return OneOf([self.model(name) for name in entry.random])
         return self._endpoint(text, entry)
+
+    def _each(self, text: str) -> list[Model]:
+        models = [self.model(name) for name in _names(text)]
+        for name, model in zip(_names(text), models, strict=True):
+            if isinstance(model, FirstOf | OneOf):
+                raise DefinitionError(f"'{name}' is a list of models itself, and cannot stand in another")
+        return models
 
     def _endpoint(self, name: str, entry: Entry | None) -> Model:
         from sim.stage.adapter.endpoint import Endpoint  # noqa: PLC0415 - AutoGen is slow to import

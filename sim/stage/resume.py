@@ -22,7 +22,7 @@ from sim.stage.episode import Listener
 from sim.stage.providers import Providers
 from sim.stage.run import Run, settings_for
 from sim.world.kinds import Value
-from sim.world.library import load, revive
+from sim.world.library import in_language, load, revive
 from sim.world.world import World
 
 
@@ -99,7 +99,8 @@ def world_of(log: RunLog) -> World:
     if "rules" not in header.resolved:
         return revive(header.resolved, header.variant)
     world = load(header.world, variant=header.variant)
-    if world.digest != header.digest:
+    _, digest = in_language(world, header.language)
+    if digest != header.digest:
         raise DefinitionError(f"the world '{header.world}' was changed since; {log.name} cannot go on with it")
     return world
 
@@ -115,9 +116,7 @@ def live_models(world: World, header: Header, providers: Providers) -> dict[str,
         name = str(description.get("name", ""))
         spec = world.spec.roles.get(world.cast.get(agent, ""))
         if "base_url" in description or "first_of" in description:
-            url = description.get("base_url")
-            known = "first_of" in description or name in providers.catalog.spec.models
-            models[agent] = (providers if known or providers.base_url else providers.at(url)).model(name)
+            models[agent] = providers.described(description)
         elif name == "scripted":
             models[agent] = Scripted()
         elif name == "human" and providers.human is not None:

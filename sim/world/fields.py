@@ -14,6 +14,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 IDENTIFIER = r"^[^\W\d]\w{0,63}$"
 
+URL = "^https?://"
+CURRENCY = "^[A-Z]{3}$"
+"""Of an ISO code."""
+
 Name = Annotated[str, Field(pattern=IDENTIFIER)]
 
 

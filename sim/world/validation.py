@@ -9,7 +9,7 @@ from typing import Any, TypeVar, Union, get_origin
 from pydantic import BaseModel, ValidationError
 
 from sim.errors import did_you_mean
-from sim.world.fields import IDENTIFIER
+from sim.world.fields import CURRENCY, IDENTIFIER, URL
 from sim.world.format import WorldFile
 from sim.world.source import KeyPath, Source
 
@@ -81,6 +81,11 @@ _BOUNDS = {
     "less_than": "must be less than {lt}",
     "less_than_equal": "must be at most {le}",
 }
+_PATTERNS = {
+    IDENTIFIER: "name: letters, digits and _, not starting with a digit",
+    URL: "URL; it begins with http:// or https://",
+    CURRENCY: "currency such as USD or CNY",
+}
 
 
 def _note(error: ValidationError, source: Source, model: type[BaseModel]) -> list[KeyPath]:
@@ -104,10 +109,7 @@ def _note(error: ValidationError, source: Source, model: type[BaseModel]) -> lis
         elif kind == "missing":
             message, path = f"lacks the key '{path[-1]}'", path[:-1]
         elif kind == "string_pattern_mismatch":
-            is_name = item.get("ctx", {}).get("pattern") == IDENTIFIER
-            rule = (
-                "name: letters, digits and _, not starting with a digit" if is_name else "time of day such as 08:00"
-            )
+            rule = _PATTERNS.get(item.get("ctx", {}).get("pattern", ""), "time of day such as 08:00")
             message = f"'{item['input']}' is no {rule}"
         elif kind == "literal_error":
             given, expected = item["input"], str(item.get("ctx", {}).get("expected", ""))

@@ -101,7 +101,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.dictionaries(st.text(st.characters()), JSON), st.dictionaries(st.text(st.characters()), JSON))
 def test_what_is_kept_is_what_is_found(asked: dict[str, Any], answer: dict[str, Any]) -> None:
     """Whatever JSON can hold."""
@@ -132,12 +132,12 @@ def test_threads_write_and_read_side_by_side(path: Path) -> None:
     lost: list[int] = []
 
     def work(worker: int) -> None:
-        for i in range(20):
+        for i in range(10):
             cache.keep({"n": i}, {"text": f"answer {i}"})
             if cache.find({"n": i}) != {"text": f"answer {i}"}:
                 lost.append(worker)
 
-    threads = [threading.Thread(target=work, args=[n]) for n in range(8)]
+    threads = [threading.Thread(target=work, args=[n]) for n in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -147,7 +147,7 @@ def test_threads_write_and_read_side_by_side(path: Path) -> None:
 
 def _write(path: Path, worker: int) -> None:
     cache = Cache(path)
-    for i in range(20):
+    for i in range(10):
         cache.keep({"worker": worker, "n": i}, {"text": f"{worker}-{i}"})
 
 
@@ -161,7 +161,7 @@ def test_processes_write_at_once(path: Path) -> None:
         process.join(60)
     assert [process.exitcode for process in processes] == [0] * 4
     cache = Cache(path, "read")
-    assert all(cache.find({"worker": w, "n": i}) == {"text": f"{w}-{i}"} for w in range(4) for i in range(20))
+    assert all(cache.find({"worker": w, "n": i}) == {"text": f"{w}-{i}"} for w in range(4) for i in range(10))
 
 
 @pytest.mark.parametrize("name", ["file/answers.sqlite", "folder", "text"])
@@ -195,10 +195,10 @@ def test_an_answer_that_cannot_be_kept_is_told_and_not_lost(path: Path, caplog: 
 def test_a_file_that_is_broken_in_the_middle_is_an_error(path: Path) -> None:
     """Not a traceback."""
     cache = Cache(path)
-    for i in range(400):
-        cache.keep({"n": i}, {"text": "x" * 200})
+    for i in range(20):
+        cache.keep({"n": i}, {"text": "x" * 2000})
     data = bytearray(path.read_bytes())
     data[4096:] = b"\x5a" * (len(data) - 4096)
     path.write_bytes(data)
     with pytest.raises(DefinitionError, match="cannot use the cache"):
-        [cache.find({"n": i}) for i in range(400)]
+        [cache.find({"n": i}) for i in range(20)]
