@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from sim.engine import tokens
@@ -27,15 +27,24 @@ class Utterance:
 
 @dataclass(frozen=True)
 class Digest:
-    """What sums up for one agent what it heard before the utterance with the index ``until``; made in ``visit``."""
+    """What sums up for one agent what it heard before the utterance with the index ``until``; made in ``visit``.
+
+    ``of`` is what was summed up: all that was heard, or only what was heard in that state.
+    """
 
     until: int
     visit: int
     text: str
+    of: str = "all"
 
     def holds(self, context: Context, situation: Situation) -> bool:
-        """Whether it is still given: not what was said before all was forgotten, or in another state."""
-        return self.visit >= situation.forgotten and (context.of != "state" or self.visit == situation.visit)
+        """Whether it is still given: not what was said before all was forgotten, or in another state.
+
+        Nor does one of a state alone stand for what else was heard.
+        """
+        if context.of == "none" or self.visit < situation.forgotten:
+            return False
+        return self.visit == situation.visit if context.of == "state" else self.of == "all"
 
 
 def remembered(
@@ -85,27 +94,39 @@ def surplus(
     situation: Situation,
     digest: Digest | None,
     room: int | None,
+    size: Callable[[Utterance], int],
 ) -> tuple[list[Utterance], int] | None:
     """What an agent heard and can no longer be given whole, oldest first, and the index until which it goes.
 
-    Nothing where all of it is within the turns and tokens of the policy and the ``room`` in tokens. Else all but
-    the last half of what would be, so that it is not summed up again at every turn.
+    Nothing where all is within the turns and tokens of the policy and within the ``room``, of which each takes
+    its ``size``. Else all but the last half of what would be, so that it is not summed up again at every turn.
     """
-    limits = [limit for limit in (context.tokens, room) if limit is not None]
-    most = min(limits) if limits else None
     free = context.model_copy(update={"turns": None, "tokens": None})
     heard = remembered(history, (role,), free, situation, digest)
-    sizes = [tokens.count(u.text) for u in heard]
-    is_long = context.turns is not None and len(heard) > context.turns
-    if not is_long and (most is None or sum(sizes) <= most):
+    limits = [
+        (most, sizes)
+        for most, sizes in (
+            (context.turns, [1] * len(heard)),
+            (context.tokens, [tokens.count(u.text) for u in heard]),
+            (room, [size(u) for u in heard] if room is not None else []),
+        )
+        if most is not None
+    ]
+    if all(sum(sizes) <= most for most, sizes in limits):
         return None
-    kept, left = 0, None if most is None else most // 2
-    while kept < len(heard) and (context.turns is None or kept < max(1, context.turns // 2)):
-        if left is not None and (left := left - sizes[-kept - 1]) < 0:
-            break
-        kept += 1
+    kept = min(_within(sizes, max(1, most // 2)) for most, sizes in limits)
     older = heard[: len(heard) - kept]
     if not older:
         return None
     last = max(index for index, u in enumerate(history) if u is older[-1])
     return older, last + 1
+
+
+def _within(sizes: Sequence[int], most: int) -> int:
+    """How many of the last are together no more than ``most``."""
+    together = 0
+    for count, size in enumerate(reversed(sizes)):
+        together += size
+        if together > most:
+            return count
+    return len(sizes)

@@ -109,8 +109,8 @@ class Prompt:
         return shorter
 
     def without_history(self) -> Prompt:
-        """The prompt without anything that was said before."""
-        return self if self.heard is None else self._without(self.heard.lines)
+        """The prompt without what was said before; summaries of it stay."""
+        return self if self.heard is None else self._without(len(self.heard.blocks[-1][1]))
 
     def _without(self, dropped: int) -> Prompt:
         if self.heard is None:

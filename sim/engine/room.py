@@ -48,6 +48,6 @@ def _of(world: World, description: Mapping[str, Any], context: Context | None) -
     window, vocabulary = description.get("window"), description.get("vocabulary")
     limits = [context.prompt] if context is not None and context.prompt is not None else []
     if window is not None:
-        left = int(window) - answer_tokens(world, description)
+        left = max(0, int(window) - answer_tokens(world, description))
         limits.append(left if vocabulary is not None else int(left / (1 + MARGIN)))
     return Room(min(limits), vocabulary or USUAL) if limits else None

@@ -48,6 +48,15 @@ def _count(text: str, vocabulary: str) -> int:
     return len(_encoding(vocabulary).encode_ordinary(text))
 
 
+def cut(text: str, most: int, vocabulary: str = USUAL) -> str:
+    """As much of a text, from its beginning, as has at most so many tokens."""
+    low, high = 0, len(text)
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if count(text[:middle], vocabulary) <= most else (low, middle - 1)
+    return text[:low]
+
+
 def count_messages(messages: Sequence[dict[str, str]], vocabulary: str = USUAL) -> int:
     """The tokens of a prompt: its texts, and what the chat format adds."""
     return PER_REPLY + sum(PER_MESSAGE + count(m["content"], vocabulary) for m in messages)

@@ -128,11 +128,17 @@ def before_turn(log: RunLog, turn: int, world: World | None = None) -> Moment:
         if isinstance(record, Turn) and record.turn == asked + 1 and situation is not None:
             return Moment(situation, said, found, digests.get(found.speaker))
         if isinstance(record, SummaryMade) and record.until is not None:
-            visit = situation.visit if situation is not None else 0
-            digests.update(dict.fromkeys(record.heard_by, Digest(record.until, visit, record.text)))
+            digests.update(dict.fromkeys(record.heard_by, _digest(record, record.until, situation, world)))
         said += _said(record, situation)
         situation = step(situation, record, log.header, world)
     raise RunLogError(f"{log.name} cannot be followed to turn {turn}; 'sim verify' says more")
+
+
+def _digest(record: SummaryMade, until: int, situation: Situation | None, world: World | None) -> Digest:
+    """A digest as it was made; what it is of says the world, without which no prompt is built of it."""
+    state = world.states.get(record.state) if world is not None else None
+    visit = situation.visit if situation is not None else 0
+    return Digest(until, visit, record.text, state.context.of if state is not None else "all")
 
 
 def _said(record: AnyRecord, situation: Situation | None) -> list[Utterance]:

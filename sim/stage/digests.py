@@ -9,9 +9,10 @@ from sim.engine.memory import Digest, Utterance, surplus
 from sim.engine.messages import Heard, Prompt
 from sim.engine.phrases import phrase
 from sim.engine.reading import without_thoughts
+from sim.engine.room import Room
 from sim.engine.situation import Situation
 from sim.models.model import Request
-from sim.stage.exchange import Note, Stage, ask
+from sim.stage.exchange import Note, Stage, ask, fitted
 from sim.world.kinds import one_line
 
 
@@ -29,32 +30,24 @@ def digested(
     Raises:
         ModelError: if the model cannot answer.
     """
-    world, language = stage.world, stage.language
-    context = world.states[situation.state].context
+    context = stage.world.states[situation.state].context
     if context.cut != "summarise":
         return digest
     held = digest if digest is not None and digest.holds(context, situation) else None
-    found = surplus(history, role, context, situation, held, _left(stage, situation, history, role, held))
+    room, left = _left(stage, situation, history, role, held)
+
+    vocabulary = room.vocabulary if room is not None else tokens.USUAL
+
+    def size(utterance: Utterance) -> int:
+        return tokens.count(prompt.line(stage.world, utterance, stage.language) + "\n", vocabulary)
+
+    found = surplus(history, role, context, situation, held, left, size)
     if found is None:
         return digest
     older, until = found
-    lines = [held.text] if held is not None else []
-    lines += [prompt.line(world, u, language) for u in older]
-    heard = Heard(((phrase(language, "said"), tuple(lines)),), phrase(language, "digest"), message=0)
-    request = Request(
-        Prompt(({"role": "user", "content": heard.text()},), heard=heard).within(stage.room(role)),
-        world,
-        situation,
-        role,
-        0,
-        language,
-        situation.streams,
-        turn=turn,
-        purpose="digest",
-        draft=older[-1].text,
-    )
-    raw = ask(stage, request, note)
-    text = one_line(without_thoughts(raw)).strip()[: world.spec.limits.utterance] or lines[-1]
+    text = _summed_up(stage, situation, role, turn, _asked(stage, older, held), older, note)
+    if room is not None and left is not None:
+        text = tokens.cut(text, left // 2, room.vocabulary)
     note(
         "summary",
         turn=turn,
@@ -66,16 +59,52 @@ def digested(
         heard_by=[role],
         until=until,
     )
-    return Digest(until, situation.visit, text)
+    return Digest(until, situation.visit, text, context.of)
+
+
+def _summed_up(
+    stage: Stage,
+    situation: Situation,
+    role: str,
+    turn: int,
+    asked: Prompt,
+    older: Sequence[Utterance],
+    note: Note,
+) -> str:
+    request = Request(
+        fitted(stage, asked, role),
+        stage.world,
+        situation,
+        role,
+        0,
+        stage.language,
+        situation.streams,
+        turn=turn,
+        purpose="digest",
+        draft=older[-1].text,
+    )
+    text = one_line(without_thoughts(ask(stage, request, note))).strip()
+    return text[: stage.world.spec.limits.utterance] or older[-1].text
+
+
+def _asked(stage: Stage, older: Sequence[Utterance], held: Digest | None) -> Prompt:
+    """What is to be summed up, after what sums up all before it."""
+    lines = tuple(prompt.line(stage.world, u, stage.language) for u in older)
+    earlier = (held.text,) if held is not None else ()
+    blocks = ((phrase(stage.language, "carried"), earlier), (phrase(stage.language, "said"), lines))
+    heard = Heard(blocks, phrase(stage.language, "digest"), message=0)
+    return Prompt(({"role": "user", "content": heard.text()},), heard=heard)
 
 
 def _left(
     stage: Stage, situation: Situation, history: Sequence[Utterance], role: str, held: Digest | None
-) -> int | None:
-    """The tokens of history that there is room for beside the rest of the prompt; None where there is no limit."""
+) -> tuple[Room | None, int | None]:
+    """The room of a prompt, and the tokens of it that are left to what was said; None where there is no limit."""
     room = stage.room(role, stage.world.states[situation.state].context)
     if room is None:
-        return None
+        return None, None
     bare = prompt.build(stage.world, situation, history, role, stage.language, held).without_history()
-    taken = room.count(bare.messages, bare.schema) + (tokens.count(held.text) if held is not None else 0)
-    return max(0, room.tokens - taken)
+    headings = sum(
+        tokens.count(phrase(stage.language, name) + "\n", room.vocabulary) for name in ("carried", "said")
+    )
+    return room, max(0, room.tokens - room.count(bare.messages, bare.schema) - headings)
