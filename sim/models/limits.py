@@ -9,6 +9,7 @@ not reached.
 from __future__ import annotations
 
 import contextlib
+import logging
 import sqlite3
 import threading
 import time
@@ -24,6 +25,10 @@ WINDOW_S = 60.0
 MARGIN_S = 1.0
 """Added to the window, for two clocks and for the way to the provider."""
 
+LONG_S = 5.0
+"""A wait of so long is told, so that nobody thinks that all has stopped."""
+
+_LOG = logging.getLogger("sim.models")
 _POLL_S = 0.2
 _TABLE = """
 CREATE TABLE IF NOT EXISTS calls (
@@ -88,6 +93,7 @@ class Limiter:
         self._timer = timer or WallTimer()
         self._lease_s = lease_s
         self._ended = threading.Condition()
+        self._told = float("-inf")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with self._file() as file:
@@ -137,11 +143,19 @@ class Limiter:
             if number is not None:
                 return number
             if wait_s is not None:
+                self._tell(wait_s)
                 self._timer.sleep(wait_s)
             else:
                 # What is in the way is under way; nobody knows for how long, and no simulated time may pass for it.
                 with self._ended:
                     self._ended.wait(_POLL_S)
+
+    def _tell(self, wait_s: float) -> None:
+        """Tell of a long wait, but not of each of many at once."""
+        now = self._timer.now()
+        if wait_s >= LONG_S and now >= self._told + LONG_S:
+            self._told = now
+            _LOG.warning("%s: waiting %.0f s to stay within its limits", self._model, wait_s)
 
     def _try(self, tokens: int) -> tuple[int | None, float | None]:
         """The number of the call if it is let in, else how many seconds to wait if that can be told."""
