@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -53,6 +54,7 @@ class LogWriter:
                 raise RunLogError(f"{path} is there already; a log is never overwritten")
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
+                spare_path(path).unlink(missing_ok=True)  # of a log that is there no more
                 self._file = path.open("xb")
             except FileExistsError:
                 raise RunLogError(f"cannot write {path}: {path.parent} is not a folder") from None
@@ -90,10 +92,20 @@ class LogWriter:
         return record
 
     def keep(self, fields: Mapping[str, Any]) -> None:
-        """Keep a call beside the log; it is taken from there when the run goes on, and gone when it ends."""
-        if self.path is not None:
-            with spare_path(self.path).open("ab") as file:
-                file.write(_json({"seq": 0, "type": "call", **fields}) + b"\n")
+        """Keep a call beside the log; it is taken from there when the run goes on, and gone when it ends.
+
+        Raises:
+            RunLogError: if it cannot be written.
+        """
+        if self.path is None:
+            return
+        path = spare_path(self.path)
+        try:
+            with path.open("ab") as file:
+                # The line before may be torn.
+                file.write(b"\n" + _json({"seq": 0, "type": "call", **fields}) + b"\n")
+        except OSError as error:
+            raise RunLogError(f"cannot write {path}: {error.strerror}") from None
 
     @classmethod
     def after(cls, log: RunLog) -> LogWriter:
@@ -219,7 +231,7 @@ class RunLog:
     @property
     def spare(self) -> list[Call]:
         """The calls that were paid for and have no place in the log yet: where all spoke at once and one failed."""
-        placed = {_place(r) for r in self.records if isinstance(r, Call)}
+        placed = Counter(_place(r) for r in self.records if isinstance(r, Call))
         found: list[Call] = []
         path = spare_path(self.path)
         for line in path.read_bytes().splitlines() if path.is_file() else []:
@@ -227,8 +239,11 @@ class RunLog:
                 record = READER.validate_python(_loads(line))
             except (ValueError, RecursionError):
                 continue
-            if isinstance(record, Call) and _place(record) not in placed:
-                found.append(record)
+            if isinstance(record, Call):
+                place = _place(record)
+                placed[place] -= 1
+                if placed[place] < 0:
+                    found.append(record)
         return found
 
     def line(self, index: int) -> bytes:
@@ -261,6 +276,7 @@ class RunLog:
 
 
 def _place(call: Call) -> tuple[object, ...]:
+    """What a call is for; that it was paid for in vain may be so for several of one place."""
     return call.episode, call.turn, call.attempt, call.role, call.purpose, call.prompt
 
 
