@@ -14,11 +14,14 @@ from sim.stage.adapter.wire import ANSWER
 from sim.world.kinds import label_of
 from sim.world.templates import render
 
+_LONGER = "max_completion_tokens"
+"""What newer models call the limit of an answer."""
+
 _NAMED = (
     ("json_schema", ("json_schema", "response_format", "structured output")),
     ("json_mode", ("json_object", "response_format", "json mode")),
     ("tools", ("tool", "function")),
-    ("max_tokens", ("max_tokens",)),
+    ("max_tokens", ("max_tokens", _LONGER)),
     ("seed", ("seed",)),
 )
 """What may be refused, in the order in which it is given up, and how an error names it."""
@@ -63,8 +66,8 @@ class Abilities:
     def give_up(self, options: Mapping[str, Any], message: str) -> bool:
         """Give up what a message refuses, else the first of what was sent; False where there is nothing left."""
         said = message.lower()
-        if "max_completion_tokens" in said and self.limit_name in options and self.limit_name == "max_tokens":
-            self.limit_name = "max_completion_tokens"
+        if _LONGER in said and self.limit_name in options and self.limit_name == "max_tokens":
+            self.limit_name = _LONGER
             return True
         sent = self._sent(options)
         named = [name for name, words in _NAMED if name in sent and any(word in said for word in words)]
@@ -72,6 +75,15 @@ class Abilities:
             setattr(self, name, False)
             return True
         return False
+
+    def both(self, other: Abilities) -> Abilities:
+        """What both know to be taken: calls side by side may have learned different things."""
+        known = copy.copy(self)
+        for name, _ in _NAMED:
+            setattr(known, name, getattr(self, name) and getattr(other, name))
+        if _LONGER in {self.limit_name, other.limit_name}:
+            known.limit_name = _LONGER
+        return known
 
     def _sent(self, options: Mapping[str, Any]) -> list[str]:
         """What of the options may be given up; tools first, for they are the most often refused."""

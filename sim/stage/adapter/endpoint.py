@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import logging
 import os
 import time
@@ -186,24 +187,27 @@ class Endpoint:
         """The most that a call may take: its prompt as counted, with a margin, and an answer of full length."""
         room = Room(0, self._vocabulary or tokens.USUAL)
         prompt = room.count(request.prompt.messages, request.prompt.schema)
+        if request.has_tools:
+            prompt += tokens.count(json.dumps(look_ups(request), ensure_ascii=False), room.vocabulary)
         if self._vocabulary is None:
             prompt = int(prompt * (1 + MARGIN)) + 1
         return Usage(prompt=prompt, completion=most, is_estimated=True)
 
     def _sent(self, request: Request, most: int, counted: Usage) -> Reply:
         """Ask the endpoint, with less and less of what it does not take."""
-        before = copy.copy(self._abilities)
+        # What is given up is known only when the rest is answered: it may have been something else all the time.
+        abilities = copy.copy(self._abilities)
         sampling = self.entry.sampling.given()
         started = time.perf_counter()
         while True:
-            options = self._abilities.options(request, most, sampling)
+            options = abilities.options(request, most, sampling)
             try:
                 answered = self._wire.send(options)
             except NotTaken as refused:
-                if self._abilities.give_up(options, str(refused)):
+                if abilities.give_up(options, refused.reason):
                     continue
-                self._abilities = before  # it was something else: nothing is known of what it takes
                 raise Failure(str(refused)) from None
+            self._abilities = self._abilities.both(abilities)
             return self._read(answered, request, round(time.perf_counter() - started, 3))
 
     def _read(self, answered: Answered, request: Request, latency_s: float) -> Reply:

@@ -21,11 +21,11 @@ from sim.models.retries import Failure, is_passing, wait_of
 ANSWER = "answer"
 """The function by which an endpoint without JSON answers gives its acts."""
 
-SHORTEST = 6
-"""Characters of the shortest key that is taken out of texts: a shorter one is a word, such as none, or nothing."""
-
 FEW = 3
 """How often a body that is no answer, or an endpoint that is not there, is tried: both seldom pass by waiting."""
+
+SHORT = 8
+"""A key with fewer characters ("none", "x": local servers are given such) is no secret, but may be in an answer."""
 
 _NOT_TAKEN = (400, 404, 415, 422)
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
@@ -35,7 +35,11 @@ _TOO_LONG = re.compile(
 
 
 class NotTaken(Exception):
-    """The endpoint refused something of a request, in these words."""
+    """The endpoint refused something of a request; ``reason`` is all that it says of it."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class Wire:
             "max_retries": 0,
             "timeout": entry.timeout,
         }
-        self._secrets = [secret for secret in (key, *_credentials(entry.url)[1:]) if len(secret) >= SHORTEST]
+        self._secrets = [secret for secret in (key, *_credentials(entry.url)[1:]) if len(secret) >= SHORT]
         config |= {"base_url": url} if url else {}
         if _credentials(entry.url):
             # Sent as the header that a client would make of them, for in a URL they would be logged by some.
@@ -112,18 +116,20 @@ class Wire:
         where = f"{self._name} at {self._url}" if self._url else self._name
         if isinstance(error, AttributeError | TypeError | KeyError | ValueError) and status is None:
             return Failure(f"{where}: the answer is no chat completion; is the URL right?", True, tries=FEW)
-        text = " ".join(self.redacted(str(error)).split())[:300] or type(error).__name__
+        # What decides may stand far behind in a long message, of which a person is shown the beginning.
+        whole = " ".join(self.redacted(str(error)).split())[:20_000]
+        text = whole[:300] or type(error).__name__
         message = f"{where}: HTTP {status}: {text}" if status else f"{where}: {text}"
         if status in _NOT_TAKEN:
-            if is_too_long(text):
+            if is_too_long(whole):
                 return Failure(f"{message}; models.yaml can say how long its window is (window: TOKENS)")
-            return NotTaken(message)
+            return NotTaken(message, whole)
         if status is None:
             is_lost = any(word in type(error).__name__ for word in ("Connection", "Timeout", "Protocol"))
             return Failure(message, is_lost or "timed out" in text, tries=FEW)
         headers = getattr(getattr(error, "response", None), "headers", None) or {}
         given = {str(k).lower(): str(v) for k, v in headers.items()}
-        return Failure(message, is_passing(status, text), wait_of(given, text))
+        return Failure(message, is_passing(status, whole), wait_of(given, whole))
 
     def _answered(self, response: Any) -> Answered:
         choices = getattr(response, "choices", None)
@@ -206,6 +212,8 @@ def _called(message: Any) -> str:
     for called in given if isinstance(given, list) else []:
         function = getattr(called, "function", None)
         name, arguments = str(getattr(function, "name", "")), getattr(function, "arguments", None) or "{}"
+        if isinstance(arguments, dict):  # as some local servers give them
+            arguments = json.dumps(arguments, ensure_ascii=False)
         if name == ANSWER:
             return str(arguments)
         try:
