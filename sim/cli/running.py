@@ -152,12 +152,9 @@ def to_the_end(play: Callable[[], None], path: Path) -> None:
 
 def told() -> None:
     """Let waits, retries and hand-overs of models be told on standard error."""
-    logger = logging.getLogger("sim.models")
-    if not logger.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(_OneLine("sim: %(message)s"))
-        logger.addHandler(handler)
-        logger.propagate = False
+    handler = logging.StreamHandler()
+    handler.setFormatter(_OneLine("sim: %(message)s"))
+    logging.getLogger("sim.models").handlers = [handler]
 
 
 class _OneLine(logging.Formatter):
