@@ -39,7 +39,8 @@ def check_room(world: World, settings: Settings, models: Mapping[str, Model]) ->
                 except TooLong as error:
                     raise DefinitionError(
                         f"{world.name}: what {role} is told in '{name}' is too long for '{models[role].name}': "
-                        f"{error}; a longer window, shorter answers (limits.utterance) or shorter texts would do"
+                        f"{error}; a longer window (or context.prompt), shorter answers (limits.utterance) or "
+                        "shorter texts would do"
                     ) from None
 
 
