@@ -61,7 +61,7 @@ def _straight(name: str, language: str) -> tuple[World, bytes]:
         return world, path.read_bytes()
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(
     st.sampled_from(["hospital_visit", "werewolf", "number_chain", "company_meeting"]),
     st.sampled_from(["en", "zh"]),
