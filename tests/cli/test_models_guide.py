@@ -75,13 +75,13 @@ def test_the_numbers_of_the_guide_are_those_of_the_code() -> None:
     assert ROOM_FOR_ACTS == 200
     for words in (
         "a quarter more",
-        "up to 3 times",
+        "given up at the third",
         "more than 300 seconds",
         "at most 60, times",
         "200 more for acts",
     ):
         assert words in english
-    for words in ("再加四分之一", "最多试 3 次", "300 秒以上", "最多 60 秒", "再为动作加 200"):
+    for words in ("再加四分之一", "第三次就放弃", "300 秒以上", "最多 60 秒", "再为动作加 200"):
         assert words in chinese
 
 
