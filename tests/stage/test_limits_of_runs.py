@@ -22,7 +22,7 @@ from sim.stage.adapter.endpoint import Endpoint
 from sim.world.library import revive
 from sim.world.world import World
 from tests.provider import KEY, Provider
-from tests.simulated import SimulatedTimer
+from tests.timers import SimulatedTimer
 
 PRICE = PriceEntry(input=2.5, output=10, cached=1.25, currency="CNY")
 

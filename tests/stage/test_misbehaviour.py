@@ -21,7 +21,7 @@ from sim.stage.resume import resumed
 from sim.world.world import World
 from tests.faults import Fault
 from tests.provider import KEY, Provider
-from tests.simulated import SimulatedTimer
+from tests.timers import SimulatedTimer
 
 BUSY = Fault.busy(message="Rate limit reached. Please try again in 21.108s.")
 

@@ -16,7 +16,7 @@ from sim.record.records import Call
 from sim.stage.providers import Providers
 from sim.world.world import World
 from tests.faults import Fault
-from tests.simulated import SimulatedTimer
+from tests.timers import SimulatedTimer
 
 MODELS = """\
 models:

@@ -13,7 +13,7 @@ from sim.models.catalog import Entry
 from sim.stage.adapter.endpoint import Endpoint
 from sim.stage.probe import probe
 from tests.provider import KEY
-from tests.simulated import SimulatedTimer
+from tests.timers import SimulatedTimer
 
 Serve = Callable[[Any], ChatServer]
 
