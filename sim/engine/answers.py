@@ -11,8 +11,8 @@ from sim.engine.machine import Refused, settle
 from sim.engine.phrases import phrase
 from sim.engine.reading import find_object, without_thoughts
 from sim.engine.situation import Act, Offer, Situation, knows, open_actions, open_tools, scope
-from sim.world.expressions import ExpressionError
 from sim.world.kinds import CONTROL, Value, label_of
+from sim.world.vocabulary import ExpressionError
 from sim.world.world import World
 
 MAX_PROBLEMS = 8

@@ -13,8 +13,8 @@ from decimal import Decimal
 from typing import Any
 
 from sim.engine.situation import Situation, members, scope
-from sim.world.expressions import ExpressionError
 from sim.world.rows import Row
+from sim.world.vocabulary import ExpressionError
 from sim.world.world import BallotDef, World
 
 

@@ -14,10 +14,10 @@ from sim.engine.ballots import Count, count
 from sim.engine.situation import Act, Inner, Situation, is_in, members, scope, shown
 from sim.engine.streams import Streams
 from sim.world.circles import Circle
-from sim.world.expressions import ExpressionError
 from sim.world.kinds import Value, label_of
 from sim.world.rows import Row
 from sim.world.templates import TemplateError, render
+from sim.world.vocabulary import ExpressionError
 from sim.world.world import BROKEN, OUT_OF_LIMITS, ActionDef, Effects, StateDef, TransitionDef, World
 
 MAX_HOPS = 50

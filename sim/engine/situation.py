@@ -12,9 +12,9 @@ from typing import Any
 
 from sim.engine.streams import Streams
 from sim.world.circles import Circle
-from sim.world.expressions import ExpressionError
 from sim.world.kinds import Kind, Value
 from sim.world.rows import Each, Row
+from sim.world.vocabulary import ExpressionError
 from sim.world.world import ActionDef, FactDef, FieldDef, GroupDef, StateDef, ToolDef, World
 
 Votes = Mapping[str, Mapping[str, str | None]]

@@ -14,9 +14,10 @@ from sim.engine.situation import Act, Listed, Scope, Situation, is_in, open_acti
 from sim.engine.streams import Draw
 from sim.models.model import Reply, Request
 from sim.record.records import Usage
-from sim.world.expressions import Compiled, ExpressionError
+from sim.world.expressions import Compiled
 from sim.world.kinds import Kind, Value, to_json
 from sim.world.templates import TemplateError, render
+from sim.world.vocabulary import ExpressionError
 from sim.world.world import MoveDef, Pick, PickFrom, Policy, World
 
 NOTHING = "…"

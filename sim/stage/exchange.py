@@ -17,10 +17,10 @@ from sim.models.budget import Budget
 from sim.models.cache import Cache
 from sim.models.model import Model, Purpose, Reply, Request, answered
 from sim.models.outside import Outside
-from sim.world.expressions import ExpressionError
 from sim.world.kinds import Kind, Value, one_line, to_json
 from sim.world.phases import Context
 from sim.world.rows import Row
+from sim.world.vocabulary import ExpressionError
 from sim.world.world import ToolDef, World
 
 MAX_ANSWER = 100_000

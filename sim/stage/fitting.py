@@ -13,8 +13,8 @@ from sim.engine.room import room_of
 from sim.errors import DefinitionError
 from sim.models.model import Model
 from sim.stage.run import Settings
-from sim.world.expressions import ExpressionError
 from sim.world.templates import TemplateError
+from sim.world.vocabulary import ExpressionError
 from sim.world.world import StateDef, World
 
 

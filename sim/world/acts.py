@@ -8,15 +8,15 @@ from typing import Any
 from rule_engine import DataType
 
 from sim.errors import did_you_mean
-from sim.world import expressions
 from sim.world.circles import Circle
 from sim.world.declarations import Declarations
-from sim.world.expressions import Compiled, Vocabulary
+from sim.world.expressions import Compiled
 from sim.world.fields import ActionField, TypedField
 from sim.world.format import Action, Ballot, Tool
 from sim.world.kinds import Kind
 from sim.world.source import KeyPath
 from sim.world.templates import TemplateError, attributes_in
+from sim.world.vocabulary import AGENTS, Vocabulary, record_type, type_of
 from sim.world.world import ActionDef, BallotDef, EffectDef, FieldDef, NeedDef, StateDef, ToolDef
 
 RESULT = {
@@ -24,7 +24,7 @@ RESULT = {
     "count": DataType.FLOAT,
     "cast": DataType.FLOAT,
     "missing": DataType.FLOAT,
-    "tied": expressions.AGENTS,
+    "tied": AGENTS,
 }
 """What the effects of a ballot may read as ``result.NAME``."""
 
@@ -35,7 +35,7 @@ def _is_bounded(field: FieldDef) -> bool:
 
 def _wanted(kind: Kind) -> Any:
     """The type of a value that a kind takes; words may be emptied."""
-    kind_type = expressions.type_of(kind)
+    kind_type = type_of(kind)
     return DataType.NULLABLE(kind_type) if kind.name in {"text", "choice"} else kind_type
 
 
@@ -57,13 +57,13 @@ class Acts(Declarations):
             self.words(spec.label, (*here, "label"))
             one_of = None
             if spec.one_of is not None:
-                one_of = self.compile(spec.one_of, (*here, "one_of"), expressions.AGENTS, self.own)
+                one_of = self.compile(spec.one_of, (*here, "one_of"), AGENTS, self.own)
             fields[name] = FieldDef(name, kind, spec.label, self._table_of(spec), one_of)
         return fields if len(fields) == len(kinds) else None
 
     def _act(self, fields: Mapping[str, FieldDef], vocabulary: Vocabulary) -> Vocabulary:
         """The vocabulary of an act's conditions: its fields as ``act.FIELD``."""
-        act = expressions.record_type("act", {n: expressions.type_of(f.kind) for n, f in fields.items()})
+        act = record_type("act", {n: type_of(f.kind) for n, f in fields.items()})
         options = {f"act.{n}": frozenset(f.kind.options) for n, f in fields.items() if _is_bounded(f)}
         return vocabulary.extended(records={"act": act}, options=options)
 
@@ -106,7 +106,7 @@ class Acts(Declarations):
         voters = self.known_circle(ballot.voters, (*path, "voters"))
         self.words(ballot.label, (*path, "label"))
         self.words(ballot.about, (*path, "about"), self.template_names(voters))
-        on = self.compile(ballot.on, (*path, "on"), expressions.AGENTS, self.own)
+        on = self.compile(ballot.on, (*path, "on"), AGENTS, self.own)
         self.seen_by(voters, on, (*path, "on"))
         for rule in ballot.tie:
             fact = self.facts.get(rule)
@@ -116,7 +116,7 @@ class Acts(Declarations):
             elif rule not in rules:
                 hint = did_you_mean(rule, rules)
                 self.problem((*path, "tie"), "tie", f"'{rule}' is no rule, no agent and no choice fact{hint}")
-        result = expressions.record_type("result", RESULT)
+        result = record_type("result", RESULT)
         sets = self._effects(ballot.sets, (*path, "sets"), self.vocabulary.extended(records={"result": result}))
         when, due = (self.compile(text, path) for text in ("true", "false" if ballot.abstain else "true"))
         field = FieldDef("choice", Kind("choice", options=self.agent_labels), {}, None, on)
@@ -179,7 +179,7 @@ class Acts(Declarations):
                 self.problem(here, "unknown-field", f"unknown field '{name}'{did_you_mean(name, fields)}")
                 continue
             kind = fields[name].kind
-            compiled[name] = self.compile(text, here, expressions.type_of(kind), self.own)
+            compiled[name] = self.compile(text, here, type_of(kind), self.own)
             self._check_word(text, compiled[name], kind, here)
         return compiled
 

@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from rule_engine import DataType
 
 from sim.errors import did_you_mean
-from sim.world import expressions
 from sim.world.acts import Acts
 from sim.world.circles import Circle, union
-from sim.world.expressions import RESERVED, Compiled
+from sim.world.expressions import Compiled
 from sim.world.format import Persona, WorldFile
 from sim.world.kinds import label_of
 from sim.world.lines import Lines
 from sim.world.phases import State, Transition
 from sim.world.source import KeyPath, Source
+from sim.world.vocabulary import FUNCTIONS, RESERVED
 from sim.world.world import (
     BROKEN,
     OUT_OF_LIMITS,
@@ -227,7 +227,7 @@ class Compiler(Acts):
         spec = self.spec
         taken = {
             **dict.fromkeys(RESERVED, "part of the language"),
-            **dict.fromkeys(expressions.FUNCTIONS, "a function"),
+            **dict.fromkeys(FUNCTIONS, "a function"),
         }
         agents = {a for a in self.cast if a not in spec.roles}
         for section in ("facts", "derived", "tables", "roles", "groups", "agents"):

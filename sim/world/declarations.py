@@ -13,17 +13,18 @@ from typing import Any
 from rule_engine import DataType
 
 from sim.errors import did_you_mean
-from sim.world import expressions
 from sim.world.cast import Cast
 from sim.world.circles import Circle
 from sim.world.evaluation import COUNTERS
-from sim.world.expressions import Compiled, ExpressionError, Vocabulary
+from sim.world.expression_checks import is_plain
+from sim.world.expressions import Compiled
 from sim.world.fields import ActionField, Fact, TypedField
 from sim.world.format import Action, Persona, Tool, WorldFile
 from sim.world.kinds import MAX_ITEMS, Kind, Value
 from sim.world.rows import Row
 from sim.world.source import KeyPath, Source
 from sim.world.templates import TemplateError, names_in, render
+from sim.world.vocabulary import AGENTS, ExpressionError, Vocabulary, each_type, record_type, table_type, type_of
 from sim.world.world import FactDef, GroupDef
 
 
@@ -230,12 +231,11 @@ class Declarations(Cast):
 
     def _vocabulary(self) -> Vocabulary:
         types: dict[str, Any] = {
-            n: expressions.type_of(k) if self.spec.facts[n].of is None else expressions.each_type(k)
-            for n, k in self.kinds.items()
+            n: type_of(k) if self.spec.facts[n].of is None else each_type(k) for n, k in self.kinds.items()
         }
         types |= dict.fromkeys(COUNTERS, DataType.FLOAT)
-        types |= dict.fromkeys(self.several, expressions.AGENTS)
-        types |= dict.fromkeys(self.universe, expressions.AGENTS)
+        types |= dict.fromkeys(self.several, AGENTS)
+        types |= dict.fromkeys(self.universe, AGENTS)
         types |= {"state": DataType.STRING, "speaker": DataType.STRING}
         options = {n: frozenset(k.options) for n, k in self.kinds.items() if k.name == "choice"}
         options |= {n: frozenset(k.item.options) for n, k in self.kinds.items() if k.item and k.item.options}
@@ -247,9 +247,9 @@ class Declarations(Cast):
             v for t in self.constants.values() for r in t.values() for v in r.cells.values() if isinstance(v, str)
         }
         words |= self._field_words()
-        records = {name: expressions.table_type(name, self._row_types(name)) for name in self.constants}
+        records = {name: table_type(name, self._row_types(name)) for name in self.constants}
         done = dict.fromkeys([*self.spec.actions, *self.spec.ballots], DataType.FLOAT)
-        records["done"] = expressions.record_type("done", done)
+        records["done"] = record_type("done", done)
         unknown = frozenset(self.broken.get("facts", ())) | (self.known("facts") - set(self.kinds))
         unknown |= frozenset(self.broken.get("groups", ()))
         return Vocabulary(types, frozenset(words), records, options, unknown)
@@ -356,7 +356,7 @@ class Declarations(Cast):
             path: KeyPath = ("derived", name)
             self.words(derived.label, (*path, "label"))
             compute = self.compile(derived.is_, path)
-            if not expressions.is_plain(compute.type):
+            if not is_plain(compute.type):
                 self.problem(
                     path, "expression", "is a table or a row; a derived value is a flag, number, word or list"
                 )

@@ -8,13 +8,13 @@ from typing import Any
 from rule_engine import DataType
 
 from sim.errors import did_you_mean
-from sim.world import expressions
 from sim.world.acts import Acts
 from sim.world.circles import Circle
-from sim.world.expressions import RESERVED, Compiled, Vocabulary
+from sim.world.expressions import Compiled
 from sim.world.format import Move
 from sim.world.kinds import Kind, Value
 from sim.world.source import KeyPath
+from sim.world.vocabulary import FUNCTIONS, RESERVED, Vocabulary, type_of
 from sim.world.world import MoveDef, Pick, PickFrom, Policy
 
 FROM_LOG = "log"
@@ -49,7 +49,7 @@ class Lines:
             here = (*path, "let", name)
             if name in {
                 *(RESERVED - {"act", "result"}),
-                *expressions.FUNCTIONS,
+                *FUNCTIONS,
                 *world.spec.facts,
                 *world.spec.derived,
                 *world.spec.tables,
@@ -122,7 +122,7 @@ class Lines:
         if isinstance(value, list):
             return self._read(value, kind, path)
         text = str(value).lower() if isinstance(value, bool) else str(value)
-        compiled = self._world.compile(text, path, expressions.type_of(kind), words)
+        compiled = self._world.compile(text, path, type_of(kind), words)
         return self._seen_by(circle, compiled, path)
 
     def _let(self, given: Any, circle: Circle, words: Vocabulary, path: KeyPath) -> tuple[Policy, Any]:
@@ -152,7 +152,7 @@ class Lines:
                 self._world.problem(here, "pick", "a weight must be a number above zero")
                 continue
             picks.append((self._read(option, kind, here), float(weight)))
-        return Pick(tuple(picks)), expressions.type_of(kind)
+        return Pick(tuple(picks)), type_of(kind)
 
     def _pick_from(
         self, options: str, by: Any, circle: Circle, words: Vocabulary, path: KeyPath

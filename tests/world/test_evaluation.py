@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from rule_engine import DataType
 
 import sim
-from sim.world.expressions import Compiled, ExpressionError, Vocabulary
+from sim.world.expressions import Compiled
 from sim.world.rows import Each
+from sim.world.vocabulary import ExpressionError, Vocabulary
 
 WORLDS = Path(__file__).resolve().parent.parent.parent / "worlds"
 VOCABULARY = Vocabulary(

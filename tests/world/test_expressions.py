@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rule_engine import DataType
 
-from sim.world.expressions import Compiled, ExpressionError, Vocabulary, record_type, table_type, type_of
+from sim.world.expressions import Compiled
 from sim.world.kinds import Kind
 from sim.world.rows import Row
+from sim.world.vocabulary import ExpressionError, Vocabulary, record_type, table_type, type_of
 
 DEPARTMENTS = frozenset({"orthopaedics", "internal_medicine"})
 DRUGS = frozenset({"ibuprofen", "bandage"})
