@@ -69,7 +69,8 @@ def test_a_window_that_is_too_short_is_refused_before_any_call(tmp_path: Path) -
     message = str(caught.value)
     assert message.startswith("fitting: what bob is told in 'long' is too long for 'small': the prompt needs ")
     assert message.endswith(
-        "and may have 200; a longer window, shorter answers (limits.utterance) or shorter texts would do"
+        "and may have 200; a longer window (or context.prompt), shorter answers (limits.utterance) or "
+        "shorter texts would do"
     )
     assert not (tmp_path / "log.jsonl").exists()
 
