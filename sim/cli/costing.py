@@ -47,10 +47,12 @@ def cost(
 ) -> None:
     """Show where the tokens and the money went. Example: sim cost --by state --price-as gpt-4."""
     from sim.cli.show import bars, console, watched  # noqa: PLC0415
+    from sim.models import catalog  # noqa: PLC0415
     from sim.read.ledger import ledger  # noqa: PLC0415
     from sim.record.log import RunLog  # noqa: PLC0415
 
-    book = ledger(map(RunLog.open, watched(_logs(runs or []), "reading")), by.value, price_as)
+    priced = catalog.price_as(price_as) if price_as is not None else None
+    book = ledger(map(RunLog.open, watched(_logs(runs or []), "reading")), by.value, priced)
     if as_json:
         print_json(_as_json(book, price_as))
         return
@@ -218,7 +220,7 @@ def estimate(
     from sim.stage.run import parse_facts, settings_for  # noqa: PLC0415
     from sim.world.library import load  # noqa: PLC0415
 
-    if model in {"scripted", "human"} or "=" in model:
+    if model in {"scripted", "human"} or "=" in model or "," in model:
         raise DefinitionError(f"--model {model}: name the one real model that would play all roles")
     loaded = load(world, variant=variant, code=not no_code)
     facts = parse_facts(loaded, pairs(set_ or []))

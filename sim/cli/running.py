@@ -217,7 +217,8 @@ def report(path: Path, as_json: bool, work: Path | None) -> None:
             }
         )
     else:
-        about = " (estimated)" if total.estimated else ""
+        part = "" if total.estimated_tokens == total.total else f"{total.estimated_tokens:,} of them "
+        about = f" ({part}estimated)" if total.estimated else ""
         cached = f" · {counted(total.hits, 'answer')} from the cache" if total.hits else ""
         say(
             f"{turns} turns · {minutes:g} simulated minutes · {total.total:,} tokens{about} · "

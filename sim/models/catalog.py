@@ -189,6 +189,14 @@ def _check(spec: ModelsFile, source: Source) -> None:
                     source.problems.append(source.problem((*at, kind, index), "model", message))
 
 
+def price_as(name: str) -> str | Price:
+    """What a name stands for in a ledger: its price in the file, else the id by which a list may know it."""
+    entry = load().spec.models.get(name)
+    if entry is None:
+        return name
+    return entry.price.price() if entry.price is not None else entry.model or name
+
+
 def key_of(name: str, key: str | None, environment: Mapping[str, str] | None = None) -> tuple[str, str | None]:
     """The key of a model and a warning; ``env:NAME`` is read from the environment.
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from sim.errors import DefinitionError
-from sim.models.prices import EXACT, listed
+from sim.models.prices import EXACT, Price, listed
 from sim.record.log import RunLog
 from sim.record.records import Call, Header
 from sim.world.kinds import label_of
@@ -110,8 +110,8 @@ def told(cost: Money) -> dict[str, Decimal]:
     return found or dict(sorted(cost.items())[:1])
 
 
-def ledger(logs: Iterable[RunLog], by: By = "role", price_as: str | None = None) -> Ledger:
-    """Add up the calls of some runs; with ``price_as``, at the prices of that model.
+def ledger(logs: Iterable[RunLog], by: By = "role", price_as: str | Price | None = None) -> Ledger:
+    """Add up the calls of some runs; with ``price_as``, at that price, or those of a listed model.
 
     The logs are read one after another and not kept.
 
@@ -153,9 +153,9 @@ def _key(call: Call, by: By, name: str, world: str) -> str:
     return world if by == "world" else str(getattr(call, by))
 
 
-def _cost(call: Call, price_as: str | None) -> Money | None:
+def _cost(call: Call, price_as: str | Price | None) -> Money | None:
     if price_as is not None:
-        price = listed(price_as, call.usage.prompt)
+        price = price_as if isinstance(price_as, Price) else listed(price_as, call.usage.prompt)
         if price is None:
             raise DefinitionError(f"no price is known for the model '{price_as}'")
         return {price.currency: price.cost(call.usage)}

@@ -326,3 +326,14 @@ def test_what_is_only_counted_needs_no_autogen(words: list[str], log_path: Path,
     done = python(code, cwd=folder)
     assert done.code == 0
     assert done.err.splitlines()[-1] == "False"
+
+
+def test_a_model_of_the_file_can_be_the_price(sim: Sim, folder: Path, log_path: Path) -> None:
+    """Its own price, or that of its id in the list."""
+    text = "models:\n  mine: {price: {input: 1, output: 1, currency: CNY}}\n  theirs: {model: gpt-4}\n"
+    (folder / "models.yaml").write_text(text, encoding="utf-8")
+    mine = sim("cost", log_path, "--price-as", "mine", "--json").json
+    assert mine["currency"] == "CNY"
+    assert mine["total_cost"] == pytest.approx(mine["total_tokens"] / 1_000_000)
+    theirs, listed = (sim("cost", log_path, "--price-as", name, "--json").json for name in ("theirs", "gpt-4"))
+    assert theirs["total_cost"] == listed["total_cost"] > mine["total_cost"]

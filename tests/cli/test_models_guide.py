@@ -16,7 +16,7 @@ from sim.models import catalog
 from sim.models.cache import USES
 from sim.models.limits import MARGIN_S
 from sim.models.retries import LONGEST_WAIT_S, PATIENCE_S, TRIES
-from sim.stage.adapter.wire import FEW
+from sim.stage.adapter.wire import FEW, SOME
 from sim.world.fields import Budget
 from tests.cli.running import ROOT, Sim
 from tests.provider import Provider
@@ -70,7 +70,7 @@ def test_the_defaults_in_the_table_are_those_of_the_code(name: str) -> None:
 
 def test_the_numbers_of_the_guide_are_those_of_the_code() -> None:
     """In words or figures."""
-    assert (MARGIN, MARGIN_S, FEW, TRIES, LONGEST_WAIT_S, PATIENCE_S) == (0.25, 1.0, 3, 8, 60.0, 300.0)
+    assert (MARGIN, MARGIN_S, FEW, SOME, TRIES, LONGEST_WAIT_S, PATIENCE_S) == (0.25, 1.0, 3, 5, 8, 60.0, 300.0)
     english, chinese = (" ".join(guide(name).split()) for name in GUIDES)
     assert ROOM_FOR_ACTS == 200
     for words in (

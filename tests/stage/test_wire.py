@@ -15,7 +15,7 @@ from server import completion
 
 from sim.models.catalog import Entry
 from sim.models.retries import Failure
-from sim.stage.adapter.wire import FEW, Answered, NotTaken, Wire, is_too_long, within, words
+from sim.stage.adapter.wire import FEW, SOME, Answered, NotTaken, Wire, is_too_long, within, words
 from tests.faults import Fault
 from tests.provider import KEY, Provider
 
@@ -156,7 +156,8 @@ def test_what_is_no_answer_is_tried_a_few_times(serve: Serve, fault: Fault) -> N
         found = wire(serve(faults=[fault])).send(ASKED)
     except Failure as error:
         found = error
-    assert (found.is_passing, found.tries) == (True, FEW) if isinstance(found, Failure) else found.text is None
+    assert found.text is None if isinstance(found, Answered) else found.is_passing
+    assert isinstance(found, Answered) or found.tries in {FEW, SOME}
 
 
 def test_an_endpoint_that_is_not_there_is_tried_a_few_times(serve: Serve) -> None:
@@ -164,7 +165,7 @@ def test_an_endpoint_that_is_not_there_is_tried_a_few_times(serve: Serve) -> Non
     provider = serve()
     provider.close()
     found = failure(provider)
-    assert (found.is_passing, found.tries) == (True, FEW)
+    assert (found.is_passing, found.tries) == (True, SOME)
 
 
 @pytest.mark.parametrize("fault", [Fault.drip(0.02), Fault.hung(60)])

@@ -22,7 +22,10 @@ ANSWER = "answer"
 """The function by which an endpoint without JSON answers gives its acts."""
 
 FEW = 3
-"""How often a body that is no answer, or an endpoint that is not there, is tried: both seldom pass by waiting."""
+"""How often a body that is no answer, or an answer that does not end, is tried: both seldom pass by waiting."""
+
+SOME = 5
+"""How often a connection that is lost is tried: a server may be starting anew."""
 
 SHORT = 8
 """A key with fewer characters ("none", "x": local servers are given such) is no secret, but may be in an answer."""
@@ -125,8 +128,9 @@ class Wire:
                 return Failure(f"{message}; models.yaml can say how long its window is (window: TOKENS)")
             return NotTaken(message, whole)
         if status is None:
-            is_lost = any(word in type(error).__name__ for word in ("Connection", "Timeout", "Protocol"))
-            return Failure(message, is_lost or "timed out" in text, tries=FEW)
+            is_late = "Timeout" in type(error).__name__ or "timed out" in text
+            is_lost = any(word in type(error).__name__ for word in ("Connection", "Protocol"))
+            return Failure(message, is_late or is_lost, tries=FEW if is_late else SOME)
         headers = getattr(getattr(error, "response", None), "headers", None) or {}
         given = {str(k).lower(): str(v) for k, v in headers.items()}
         return Failure(message, is_passing(status, whole), wait_of(given, whole))
