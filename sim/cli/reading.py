@@ -219,25 +219,29 @@ class Format(StrEnum):
 
     md = "md"
     csv = "csv"
+    html = "html"
 
 
 @app.command()
 def export(
     run: RunName = None,
-    to: Annotated[Format | None, typer.Option(help="md or csv; else the ending of -o, else md.")] = None,
+    to: Annotated[
+        Format | None, typer.Option(help="md, csv or html; else the ending of -o, else md.")
+    ] = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="A file; the terminal if left out.")] = None,
+    as_role: Annotated[
+        str | None, typer.Option("--as", metavar="ROLE", help="html: only what this role heard and knows.")
+    ] = None,
 ) -> None:
-    """Export a run. Example: sim export --to csv -o visit.csv."""
-    from sim.read.export import to_csv, to_markdown  # noqa: PLC0415
+    """Export a run. Example: sim export --to html -o visit.html."""
     from sim.record.log import RunLog, find_run  # noqa: PLC0415
 
     log = RunLog.open(find_run(run))
     ending = out.suffix.removeprefix(".").lower() if out is not None else "md"
     kind = to.value if to is not None else ending
-    makers = {"md": to_markdown, "csv": to_csv}
-    if kind not in makers:
-        raise DefinitionError(f"cannot export to '.{kind}'{did_you_mean(kind, makers)}")
-    text = makers[kind](log)
+    if kind not in set(Format):
+        raise DefinitionError(f"cannot export to '.{kind}'{did_you_mean(kind, list(Format))}")
+    text = _exported(log, kind, as_role)
     if out is None:
         typer.echo(text, nl=False)
         return
@@ -248,3 +252,15 @@ def export(
     except OSError as error:
         raise RunLogError(f"cannot write {out}: {error.strerror}") from None
     say(str(out))
+
+
+def _exported(log: Any, kind: str, role: str | None) -> str:
+    if kind == "html":
+        from sim.read.page.page import to_html  # noqa: PLC0415 - needs the world's expressions
+
+        return to_html(log, role)
+    if role is not None:
+        raise DefinitionError(f"--as is for html; {kind} has the whole run")
+    from sim.read.export import to_csv, to_markdown  # noqa: PLC0415
+
+    return to_csv(log) if kind == "csv" else to_markdown(log)

@@ -92,7 +92,7 @@ def to_svg(world: World, language: str) -> str:
         f'width="{width:.0f}" height="{height:.0f}" {FONT}>',
         f"<title>{escape(one_line(label_of(world.spec.title, language) or world.name))}</title>",
         ARROW,
-        f'<rect x="{left:.0f}" y="{top:.0f}" width="{width:.0f}" height="{height:.0f}" fill="white"/>',
+        f'<rect x="{left:.0f}" y="{top:.0f}" width="{width:.0f}" height="{height:.0f}" fill="white" class="paper"/>',
     ]
     lines, labels = _edges(graph, places, bends, size)
     start_x, start_y = places[world.spec.start]
@@ -101,7 +101,7 @@ def to_svg(world: World, language: str) -> str:
         f'<path d="M{start_x:.0f} {start_y - 46:.0f}L{start_x:.0f} {start_y - 26:.0f}" stroke="#666" '
         'fill="none" marker-end="url(#arrow)"/>'
     )
-    boxes = [_box(graph.nodes[n], places[n], size[n]) for n in graph]
+    boxes = [_box(n, graph.nodes[n], places[n], size[n]) for n in graph]
     return "\n".join([*parts, *lines, dot, entry, *boxes, *labels, "</svg>"]) + "\n"
 
 
@@ -171,8 +171,8 @@ def _edges(
         points = [_border(first, middle[0], size[source]), *middle, _border(last, middle[-1], size[target])]
         path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
         lines.append(
-            f'<path d="{path}" stroke="#666" stroke-width="1.2" stroke-linejoin="round" fill="none" '
-            'marker-end="url(#arrow)"/>'
+            f'<path class="edge" data-from="{escape(source)}" data-to="{escape(target)}" d="{path}" stroke="#666" '
+            'stroke-width="1.2" stroke-linejoin="round" fill="none" marker-end="url(#arrow)"/>'
         )
         for text in filter(None, texts):
             spot = _free_spot(text, middle[0], taken)
@@ -210,19 +210,20 @@ def _label(text: str, x: float, y: float) -> str:
     width = text_width(shown, 11) + 6
     return (
         f'<rect x="{x - width / 2:.1f}" y="{y - 9:.1f}" width="{width:.1f}" height="15" fill="white" '
-        f'fill-opacity="0.85"/><text x="{x:.1f}" y="{y + 3:.1f}" font-size="11" text-anchor="middle" '
+        f'class="halo" fill-opacity="0.85"/><text x="{x:.1f}" y="{y + 3:.1f}" font-size="11" text-anchor="middle" '
         f'fill="#444">{escape(shown)}<title>{escape(text)}</title></text>'
     )
 
 
-def _box(data: dict[str, str], place: Point, width: float) -> str:
+def _box(name: str, data: dict[str, str], place: Point, width: float) -> str:
     x, y = place
     kind = data["kind"]
     return (
+        f'<g class="node {kind}" data-state="{escape(name)}">'
         f'<rect x="{x - width / 2:.1f}" y="{y - 26:.1f}" width="{width:.1f}" height="52" rx="9" '
         f'fill="{_FILL[kind]}" stroke="{_EDGE[kind]}" stroke-width="1.5"/>'
         f'<text x="{x:.1f}" y="{y - 3:.1f}" font-size="15" text-anchor="middle" fill="#111">'
         f"{escape(data['title'])}</text>"
         f'<text x="{x:.1f}" y="{y + 15:.1f}" font-size="12" text-anchor="middle" fill="#555">'
-        f"{escape(data['detail'])}</text>"
+        f"{escape(data['detail'])}</text></g>"
     )

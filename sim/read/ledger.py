@@ -130,7 +130,7 @@ def ledger(logs: Iterable[RunLog], by: By = "role", price_as: str | Price | None
         worlds.add(log.header.world)
         for call in (*log.records, *log.spare):
             if isinstance(call, Call):
-                cost = _cost(call, price_as)
+                cost = cost_of(call, price_as)
                 key = _key(call, by, name, log.header.world)
                 rows[key] = rows.get(key, Row(key)).plus(call, cost)
                 phases[call.state] = phases.get(call.state, Row(call.state)).plus(call, cost)
@@ -153,7 +153,8 @@ def _key(call: Call, by: By, name: str, world: str) -> str:
     return world if by == "world" else str(getattr(call, by))
 
 
-def _cost(call: Call, price_as: str | Price | None) -> Money | None:
+def cost_of(call: Call, price_as: str | Price | None = None) -> Money | None:
+    """What a call cost, or would cost at the prices of a model; None where that is not known."""
     if price_as is not None:
         price = price_as if isinstance(price_as, Price) else listed(price_as, call.usage.prompt)
         if price is None:

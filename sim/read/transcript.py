@@ -156,6 +156,16 @@ class Transcript:
         text = (f"{label} [{record.outcome}]" if label else record.outcome) + why
         return self._entry("end", record.time, text, outcome_kind=record.kind)
 
+    @property
+    def world(self) -> WorldFile:
+        """The world as the header holds it, read and not compiled."""
+        return self._world
+
+    @property
+    def agents(self) -> tuple[str, ...]:
+        """Everybody in the run, in the order of the world's file."""
+        return tuple(self._names)
+
     def state(self, state: str) -> str:
         """What a state is called."""
         spec = self._world.states.get(state)
@@ -164,6 +174,10 @@ class Transcript:
     def name(self, role: str) -> str:
         """What a role's agent is called."""
         return one_line(self._names.get(role, role))
+
+    def time(self, minutes: float) -> str:
+        """The time of day at a simulated minute."""
+        return time_of_day(self._world.clock.start, minutes)
 
     def _turn(self, record: Turn) -> Entry:
         is_own = not self.roles or record.speaker in self.roles
@@ -186,7 +200,7 @@ class Transcript:
         return one_line(f"{action} {shown}".strip())
 
     def _entry(self, kind: Any, minutes: float, text: str, **more: Any) -> Entry:
-        time = time_of_day(self._world.clock.start, minutes)
+        time = self.time(minutes)
         words = "\n".join(map(one_line, text.split("\n"))) if kind == "turn" else one_line(text)
         return Entry(kind, time, minutes, words, **more)
 

@@ -1,0 +1,155 @@
+"""The conversation as the page shows it: each piece with its place on the slider, and who was there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from sim.read.transcript import Entry, Transcript
+from sim.record.log import RunLog
+from sim.record.records import AnyRecord, EpisodeStarted, Narration, Turn
+from sim.world.cast import persona_names
+from sim.world.kinds import label_of, one_line
+
+LONGEST = 20_000
+"""Characters of one text that are shown: as many as a world may allow for an utterance."""
+
+_TITLES = {"dr", "mr", "mrs", "ms", "prof", "the", "a", "an", "of"}
+
+
+@dataclass
+class Piece:
+    """An entry of the transcript; ``step`` is its place on the slider.
+
+    ``heard`` names those who heard what not all heard, where that differs from the piece before; ``seen`` has the
+    numbers of the agents who are shown it, None where all are.
+    """
+
+    entry: Entry
+    step: int
+    text: str
+    who: int = -1
+    is_private: bool = False
+    heard: str = ""
+    seen: list[int] | None = None
+
+
+@dataclass(frozen=True)
+class Member:
+    """Somebody in the run: name, what part is played, and the letters on the badge."""
+
+    id: str
+    name: str
+    part: str
+    initials: str
+    colour: int
+
+
+@dataclass
+class Telling:
+    """All pieces; for each record the step that it belongs to; for each step its time, state and speaker."""
+
+    pieces: list[Piece] = field(default_factory=list)
+    at: list[int] = field(default_factory=list)
+    steps: list[tuple[str, str, int]] = field(default_factory=list)
+    scene: Piece | None = None
+
+
+def initials(name: str) -> str:
+    """A Chinese character, or the first letters of the first and the last word, for a badge."""
+    parts = [w for w in name.split() if w.strip(".").lower() not in _TITLES and w[0].isalnum()] or name.split()
+    if not parts or not parts[0]:
+        return "?"
+    if ord(parts[0][0]) > 0x2E7F:
+        return parts[0][0]
+    return (parts[0][0] + (parts[-1][0] if len(parts) > 1 else "")).upper()
+
+
+def members(transcript: Transcript) -> list[Member]:
+    """Everybody in the run, each with a colour; there are twelve."""
+    found = []
+    for role, spec in transcript.world.roles.items():
+        label = label_of(spec.label, transcript.language)
+        plain = "" if transcript.language.startswith("zh") else role.replace("_", " ")
+        for agent in persona_names(role, spec):
+            name = transcript.name(agent)[:200] or agent
+            part = agent if spec.count else one_line(label or plain)[:200]
+            is_said = part.casefold() in name.casefold()
+            found.append(Member(agent, name, "" if is_said else part, initials(name), len(found) % 12))
+    return found
+
+
+def tell(log: RunLog, agents: Sequence[str], role: str | None, comma: str) -> Telling:
+    """The conversation of a run, or with ``role`` that part of it that this agent heard or did."""
+    transcript = Transcript(log.header, *([role] if role else []))
+    others = {} if role else {i: Transcript(log.header, agent) for i, agent in enumerate(agents)}
+    telling = Telling()
+    last: tuple[str, ...] | None = None
+    for record in log.records:
+        entries = list(transcript.of(record))
+        if _begins_step(record, entries, telling):
+            telling.steps.append(_step(record, transcript, agents))
+        telling.at.append(max(0, len(telling.steps) - 1))
+        new = [Piece(e, telling.at[-1], e.text[:LONGEST]) for e in entries]
+        for piece in new:
+            if piece.entry.kind == "state":
+                last = None
+            if isinstance(record, Turn | Narration) and piece.entry.kind != "state":
+                last = _heard(piece, record, agents, last, comma if not role else None, transcript)
+        telling.pieces += new
+        if not role:
+            _see(telling, new, {i: {e.kind for e in other.of(record)} for i, other in others.items()})
+    return telling
+
+
+def _begins_step(record: AnyRecord, entries: list[Entry], telling: Telling) -> bool:
+    return isinstance(record, EpisodeStarted) or any(e.kind == "turn" for e in entries) and bool(telling.steps)
+
+
+def _step(record: AnyRecord, transcript: Transcript, agents: Sequence[str]) -> tuple[str, str, int]:
+    if isinstance(record, Turn):
+        speaker = agents.index(record.speaker) if record.speaker in agents else -1
+        return transcript.time(record.time), record.state, speaker
+    assert isinstance(record, EpisodeStarted)  # noqa: S101 - no other record begins a step
+    return transcript.time(record.time), record.state, -1
+
+
+def _heard(
+    piece: Piece,
+    record: Turn | Narration,
+    agents: Sequence[str],
+    last: tuple[str, ...] | None,
+    comma: str | None,
+    transcript: Transcript,
+) -> tuple[str, ...]:
+    """Mark what not all heard; with a comma, also who did, unless the piece before was heard by the same."""
+    audience = tuple(sorted(set(record.heard_by)))
+    if isinstance(record, Turn) and record.speaker in agents:
+        piece.who = agents.index(record.speaker)
+    piece.is_private = not set(agents) <= set(audience)
+    if piece.is_private and audience != last and comma is not None:
+        listed = sorted(audience, key=lambda a: agents.index(a) if a in agents else len(agents))
+        piece.heard = comma.join(transcript.name(a)[:100] for a in listed)
+    return audience
+
+
+def _see(telling: Telling, new: list[Piece], kinds: dict[int, set[str]]) -> None:
+    """Note which agents are shown the pieces of a record, as ``sim replay --as`` would show them.
+
+    A scene is shown to an agent when it first hears something in it.
+    """
+    for piece in new:
+        seen = [i for i, found in kinds.items() if piece.entry.kind in found]
+        piece.seen = [] if piece.entry.kind == "state" else None if len(seen) == len(kinds) else seen
+        if piece.entry.kind == "state":
+            telling.scene = piece
+    scene = telling.scene
+    if scene is not None and scene.seen is not None:
+        scene.seen += [i for i, found in kinds.items() if "state" in found and i not in scene.seen]
+
+
+def chunks(pieces: list[Piece], size: int = 40) -> Iterator[tuple[int, list[Piece]]]:
+    """The pieces in blocks, each with its first step: a browser lays out only those blocks that are in sight."""
+    for start in range(0, len(pieces), size):
+        block = pieces[start : start + size]
+        yield block[0].step, block

@@ -1,0 +1,177 @@
+"""What the slider moves beside the conversation: facts, the path through the states, and sums, step by step."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sim.engine.situation import Situation, is_in, scope
+from sim.read.fold import step as folded
+from sim.read.ledger import Row, cost_of, told
+from sim.record.log import RunLog
+from sim.record.records import Call, EpisodeStarted, Transition, Turn
+from sim.world.kinds import Value, label_of, one_line, show_number, to_json
+from sim.world.world import FactDef, World
+
+LONGEST = 400
+"""Characters of a fact's value that are shown."""
+
+MOST = 400
+"""Facts that are shown."""
+
+
+@dataclass
+class Track:
+    """One fact: its values and those who know it, each from the step on at which it changed; None is all."""
+
+    label: str
+    owner: int
+    changes: list[tuple[int, str | None]] = field(default_factory=list)
+    known: list[tuple[int, list[int] | None]] = field(default_factory=list)
+
+    def note(self, step: int, text: str | None, known: list[int] | None) -> None:
+        """Take what holds after a step."""
+        if not self.changes or self.changes[-1][1] != text:
+            self.changes.append((step, text))
+        if not self.known or self.known[-1][1] != known:
+            self.known.append((step, known))
+
+
+class Facts:
+    """The facts of a run; with ``role`` only those that this agent knows, and only while it does."""
+
+    def __init__(self, world: World | None, agents: Sequence[str], language: str, role: str | None) -> None:
+        self._world = world
+        self._agents = agents
+        self._language = language
+        self._role = role
+        self.tracks: dict[str, Track] = {}
+
+    def note(self, step: int, situation: Situation) -> None:
+        """Take the facts as they stand after a step."""
+        values: Mapping[str, Any] = situation.facts
+        derived: list[str] = []
+        if self._world is not None:
+            values = scope(self._world, situation)
+            derived = [n for n, f in self._world.facts.items() if f.compute is not None]
+        for key in [*situation.facts, *derived][:MOST]:
+            self._note(step, key, values[key], values)
+
+    def _note(self, step: int, key: str, value: Value, values: Mapping[str, Any]) -> None:
+        name, _, owner = key.partition(".")
+        fact = self._world.facts.get(name) if self._world is not None else None
+        known = self._known(fact, owner, values)
+        if self._role is not None:
+            is_known = known is None or self._agents.index(self._role) in known
+            if not is_known and key not in self.tracks:
+                return
+            text, known = (self._shown(fact, value) if is_known else None), None
+        else:
+            text = self._shown(fact, value)
+        if key not in self.tracks:
+            label = label_of(fact.label, self._language) if fact is not None else ""
+            number = self._agents.index(owner) if owner in self._agents else -1
+            self.tracks[key] = Track(one_line(label or name)[:200], number)
+        self.tracks[key].note(step, text, known)
+
+    def _known(self, fact: FactDef | None, owner: str, values: Mapping[str, Any]) -> list[int] | None:
+        """The numbers of those who know a fact; nobody where the log's world cannot say."""
+        if fact is None:
+            return []
+        knowing = [
+            i
+            for i, agent in enumerate(self._agents)
+            if is_in(values, agent, fact.known_to) or (fact.known_to.own and agent == owner)
+        ]
+        return None if len(knowing) == len(self._agents) else knowing
+
+    def _shown(self, fact: FactDef | None, value: Value) -> str:
+        text = None
+        if fact is not None:
+            try:
+                text = fact.kind.show(value, self._language)
+            except (TypeError, ValueError, AttributeError):
+                text = None
+        if text is None:
+            text = value if isinstance(value, str) else json.dumps(to_json(value), ensure_ascii=False)
+        return one_line(text)[:LONGEST]
+
+
+def facts(log: RunLog, at: Sequence[int], world: World | None, agents: Sequence[str], role: str | None) -> list[Track]:
+    """How the facts went: as they stood when each step was over."""
+    found = Facts(world, agents, log.header.language, role)
+    situation: Situation | None = None
+    for index, record in enumerate(log.records):
+        situation = folded(situation, record, log.header)
+        is_last = index + 1 == len(at) or at[index + 1] > at[index]
+        if is_last and situation is not None:
+            found.note(at[index], situation)
+    return list(found.tracks.values())
+
+
+def moves(log: RunLog, at: Sequence[int]) -> list[tuple[int, str, str]]:
+    """The arrows that were taken; the beginning of an episode comes from nowhere."""
+    found = []
+    for record, step in zip(log.records, at, strict=True):
+        if isinstance(record, EpisodeStarted):
+            found.append((step, "", record.state))
+        elif isinstance(record, Transition):
+            found.append((step, record.from_, record.to))
+    return found
+
+
+def calls(log: RunLog, at: Sequence[int], unknown: str) -> dict[str, Any]:
+    """What each call took and what its role and all had cost by then, exactly, as texts; a call counts at its turn."""
+    rows: dict[str, Row] = {}
+    total = Row("total")
+    keys: list[str] = []
+    listed: list[tuple[int, int, int, float, str, str]] = []
+    steps = _steps_of_calls(log, at)
+    for record in log.records:
+        if not isinstance(record, Call):
+            continue
+        if record.role not in rows:
+            keys.append(record.role)
+        cost = cost_of(record)
+        row = rows[record.role] = rows.get(record.role, Row(record.role)).plus(record, cost)
+        total = total.plus(record, cost)
+        paid = 0.0 if record.is_hit else float(sum((cost or {}).values()))
+        tokens = 0 if record.is_hit else record.usage.prompt + record.usage.completion
+        listed.append(
+            (steps[record.seq], keys.index(record.role), tokens, paid, money(row, unknown), money(total, unknown))
+        )
+    return {
+        "keys": keys,
+        "rows": listed,
+        "estimated": bool(total.estimated),
+        "currency": next(iter(told(total.cost)), "") if len(told(total.cost)) == 1 else "",
+        "total": total,
+    }
+
+
+def _steps_of_calls(log: RunLog, at: Sequence[int]) -> dict[int, int]:
+    found: dict[int, int] = {}
+    waiting: list[Call] = []
+    turn = step = 0
+    for record, place in zip(log.records, at, strict=True):
+        step = place
+        if isinstance(record, Turn):
+            turn = record.turn
+            found.update((c.seq, place) for c in waiting if c.turn <= turn)
+            waiting = [c for c in waiting if c.turn > turn]
+        elif isinstance(record, EpisodeStarted):
+            turn = 0
+        elif isinstance(record, Call) and record.turn <= turn:
+            found[record.seq] = place
+        elif isinstance(record, Call):
+            waiting.append(record)
+    found.update((c.seq, step) for c in waiting)
+    return found
+
+
+def money(row: Row, unknown: str) -> str:
+    """The exact sums of a row, and whether some of it is not known."""
+    known = [f"{show_number(amount)} {currency}" for currency, amount in told(row.cost).items()]
+    return " + ".join([*known, unknown] if row.unpriced else known) or "0"
