@@ -225,9 +225,7 @@ class Format(StrEnum):
 @app.command()
 def export(
     run: RunName = None,
-    to: Annotated[
-        Format | None, typer.Option(help="md, csv or html; else the ending of -o, else md.")
-    ] = None,
+    to: Annotated[Format | None, typer.Option(help="md, csv or html; else the ending of -o, else md.")] = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="A file; the terminal if left out.")] = None,
     as_role: Annotated[
         str | None, typer.Option("--as", metavar="ROLE", help="html: only what this role heard and knows.")

@@ -92,7 +92,8 @@ def to_svg(world: World, language: str) -> str:
         f'width="{width:.0f}" height="{height:.0f}" {FONT}>',
         f"<title>{escape(one_line(label_of(world.spec.title, language) or world.name))}</title>",
         ARROW,
-        f'<rect x="{left:.0f}" y="{top:.0f}" width="{width:.0f}" height="{height:.0f}" fill="white" class="paper"/>',
+        f'<rect class="paper" x="{left:.0f}" y="{top:.0f}" width="{width:.0f}" height="{height:.0f}" '
+        'fill="white"/>',
     ]
     lines, labels = _edges(graph, places, bends, size)
     start_x, start_y = places[world.spec.start]

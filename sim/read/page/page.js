@@ -72,10 +72,10 @@
     if (!svg || !box.clientWidth) return;
     const { width, height } = svg.viewBox.baseVal, fits = box.clientWidth / width;
     box.classList.toggle("whole", isWhole);
-    const scale = isWhole ? Math.min(1, fits) : Math.min(1, Math.max(fits, 0.72));
+    const scale = isWhole ? Math.min(1, fits) : Math.min(1, Math.max(fits, 0.85));
     svg.setAttribute("width", width * scale);
     svg.setAttribute("height", height * scale);
-    $("#zoom").hidden = fits >= 0.72 && height * fits <= box.clientHeight + 2;
+    $("#zoom").hidden = fits >= 0.85 && height * fits <= box.clientHeight + 2;
     $("#zoom").textContent = isWhole ? words.close_map : words.whole_map;
     if (!here || isWhole) return;
     const at = here.getBBox();
@@ -103,8 +103,11 @@
       const times = taken.get(key) || 0;
       edge.classList.toggle("taken", times > 0);
       if (times && !counts.has(key)) {
-        const spot = edge.getPointAtLength(Math.max(0, edge.getTotalLength() - 26));
-        count(key, spot.x + 12, spot.y + 4);
+        // Beside the line, a little before its head and on the side away from the box: guards stand at its middle.
+        const long = edge.getTotalLength(), spot = edge.getPointAtLength(Math.max(0, long - 34));
+        const ahead = edge.getPointAtLength(Math.max(1, long - 33)), x = ahead.x - spot.x, y = ahead.y - spot.y;
+        const side = x * y >= 0 ? 15 : -15;
+        count(key, spot.x + side * y, spot.y - side * x + 4);
       }
       if (counts.has(key)) counts.get(key).textContent = times ? `${times}×` : "";
     }
@@ -114,7 +117,7 @@
   };
 
   // ── facts ──
-  const rows = data.facts.map((fact) => ({ ...fact, value: make("span", "", ""), shown: null, row: null, cell: null }));
+  const rows = data.facts.map((fact) => ({ ...fact, value: make("span", "value", ""), shown: null, row: null, cell: null }));
   const groups = [];
   for (const fact of rows) {
     const open = groups[groups.length - 1];
@@ -126,7 +129,7 @@
     group.node.append(make("span", "", group.label));
     const into = group.isMany ? group.node.appendChild(make("div")) : group.node;
     for (const fact of group.facts) {
-      fact.cell = into.appendChild(group.isMany ? make("span", "own") : make("b", ""));
+      fact.cell = into.appendChild(group.isMany ? make("span", "own") : make("span"));
       if (group.isMany) { fact.cell.title = data.names[fact.o]; fact.cell.append(badge(fact.o)); }
       fact.cell.append(fact.value);
       fact.row = group.isMany ? fact.cell : group.node;
@@ -144,7 +147,10 @@
       fact.row.hidden = text === null;
       fact.row.classList.toggle("changed", text !== null && at > 0 && fact.c[at][0] >= from && from > 0);
     }
-    for (const group of groups) if (group.isMany) group.node.hidden = group.facts.every((fact) => fact.row.hidden);
+    for (const group of groups) {
+      if (group.isMany) group.node.hidden = group.facts.every((fact) => fact.row.hidden);
+      group.node.classList.toggle("first", group.facts.some((fact) => fact.row.classList.contains("changed")));
+    }
     none.hidden = groups.some((group) => !group.node.hidden);
   };
 
@@ -257,6 +263,7 @@
     if (tab === "sums") drawAll();
     if (tab === "map") follow();
     if (tab === "transcript") lit?.scrollIntoView({ block: "center" });
+    else $("main").scrollIntoView();
   };
 
   slider.addEventListener("input", () => go(+slider.value, true));

@@ -13,13 +13,13 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from sim.errors import DefinitionError, RunLogError
 from sim.read.graph import to_svg
 from sim.read.page.pieces import Telling, chunks, members, tell
-from sim.read.page.tracks import calls, facts, moves, money
+from sim.read.page.tracks import calls, facts, money, moves
 from sim.read.page.words import words
 from sim.read.transcript import Transcript
 from sim.record.log import RunLog
@@ -44,7 +44,9 @@ def to_html(log: RunLog, role: str | None = None) -> str:
     """
     turns = sum(isinstance(r, Turn) for r in log.records)
     if turns > MOST_STEPS:
-        raise RunLogError(f"{log.name} has {turns:,} turns; a page shows up to {MOST_STEPS:,}, --to csv all of them")
+        raise RunLogError(
+            f"{log.name} has {turns:,} turns; a page shows up to {MOST_STEPS:,}, --to csv all of them"
+        )
     try:
         return _page(log, role)
     except (ValueError, TypeError, AttributeError, KeyError, ArithmeticError, RecursionError):
@@ -96,11 +98,11 @@ def _heading(
 ) -> dict[str, Any]:
     """What stands above the conversation. Who may see only a part is not told what the whole follows from."""
     world, language = transcript.world, log.header.language
-    ends = [p.entry for p in telling.pieces if p.entry.kind == "end"]
+    ended = [r for r in log.records if isinstance(r, EpisodeEnded)]
+    labels = {name: label_of(end.label, language) for name, end in world.ends.items()}
     minutes = max((r.time for r in log.records if isinstance(r, EpisodeEnded | Turn)), default=0.0)
     total = spent["total"]
     models = dict.fromkeys(one_line(m.get("name", ""))[:80] for m in log.header.models.values())
-    told = [] if role else [*((_of(m, "models"),) if (m := ", ".join(filter(None, models))) else ())]
     figures = [(f"{len(telling.steps) - 1:,}", "turns"), (f"{minutes:,.0f}", "minutes")]
     if role is None and total.calls:
         figures += [(f"{total.total:,}", "tokens"), (money(total, words(language)["unknown"]), "cost")]
@@ -108,15 +110,11 @@ def _heading(
         "title": one_line(label_of(world.title, language) or log.header.world)[:200],
         "about": one_line(label_of(world.about, language))[:1000],
         "run": one_line(log.name)[:200] if role is None else "",
-        "ends": [(e.text[:300], e.outcome_kind) for e in ends][:20],
+        "ends": [(one_line(labels.get(r.outcome) or r.outcome)[:300], r.kind) for r in ended[:20]],
         "figures": figures,
-        "details": [*told, *([(str(log.header.seed)[:40], "seed")] if role is None else [])],
+        "details": [] if role else [(", ".join(models)[:300], "models"), (str(log.header.seed)[:40], "seed")],
         "is_complete": log.is_complete,
     }
-
-
-def _of(value: str, key: str) -> tuple[str, str]:
-    return value[:300], key
 
 
 def _world(log: RunLog) -> World | None:
@@ -135,7 +133,7 @@ def _resource(name: str) -> str:
     return files("sim.read.page").joinpath(name).read_text(encoding="utf-8").strip()
 
 
-def _template() -> Any:
+def _template() -> Template:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return environment.from_string(_resource("page.html.j2"))
 

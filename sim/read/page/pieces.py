@@ -67,7 +67,7 @@ def initials(name: str) -> str:
 
 def members(transcript: Transcript) -> list[Member]:
     """Everybody in the run, each with a colour; there are twelve."""
-    found = []
+    found: list[Member] = []
     for role, spec in transcript.world.roles.items():
         label = label_of(spec.label, transcript.language)
         plain = "" if transcript.language.startswith("zh") else role.replace("_", " ")
@@ -103,7 +103,7 @@ def tell(log: RunLog, agents: Sequence[str], role: str | None, comma: str) -> Te
 
 
 def _begins_step(record: AnyRecord, entries: list[Entry], telling: Telling) -> bool:
-    return isinstance(record, EpisodeStarted) or any(e.kind == "turn" for e in entries) and bool(telling.steps)
+    return isinstance(record, EpisodeStarted) or (any(e.kind == "turn" for e in entries) and bool(telling.steps))
 
 
 def _step(record: AnyRecord, transcript: Transcript, agents: Sequence[str]) -> tuple[str, str, int]:

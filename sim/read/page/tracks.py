@@ -28,6 +28,7 @@ class Track:
 
     label: str
     owner: int
+    is_labelled: bool
     changes: list[tuple[int, str | None]] = field(default_factory=list)
     known: list[tuple[int, list[int] | None]] = field(default_factory=list)
 
@@ -73,7 +74,7 @@ class Facts:
         if key not in self.tracks:
             label = label_of(fact.label, self._language) if fact is not None else ""
             number = self._agents.index(owner) if owner in self._agents else -1
-            self.tracks[key] = Track(one_line(label or name)[:200], number)
+            self.tracks[key] = Track(one_line(label or name.replace("_", " "))[:200], number, bool(label))
         self.tracks[key].note(step, text, known)
 
     def _known(self, fact: FactDef | None, owner: str, values: Mapping[str, Any]) -> list[int] | None:
@@ -91,7 +92,8 @@ class Facts:
         text = None
         if fact is not None:
             try:
-                text = fact.kind.show(value, self._language)
+                unit = f" {fact.kind.unit}" if fact.kind.name == "money" and value is not None else ""
+                text = fact.kind.show(value, self._language) + unit
             except (TypeError, ValueError, AttributeError):
                 text = None
         if text is None:
@@ -99,7 +101,9 @@ class Facts:
         return one_line(text)[:LONGEST]
 
 
-def facts(log: RunLog, at: Sequence[int], world: World | None, agents: Sequence[str], role: str | None) -> list[Track]:
+def facts(
+    log: RunLog, at: Sequence[int], world: World | None, agents: Sequence[str], role: str | None
+) -> list[Track]:
     """How the facts went: as they stood when each step was over."""
     found = Facts(world, agents, log.header.language, role)
     situation: Situation | None = None
@@ -108,7 +112,7 @@ def facts(log: RunLog, at: Sequence[int], world: World | None, agents: Sequence[
         is_last = index + 1 == len(at) or at[index + 1] > at[index]
         if is_last and situation is not None:
             found.note(at[index], situation)
-    return list(found.tracks.values())
+    return sorted(found.tracks.values(), key=lambda t: not t.is_labelled)
 
 
 def moves(log: RunLog, at: Sequence[int]) -> list[tuple[int, str, str]]:
@@ -123,7 +127,7 @@ def moves(log: RunLog, at: Sequence[int]) -> list[tuple[int, str, str]]:
 
 
 def calls(log: RunLog, at: Sequence[int], unknown: str) -> dict[str, Any]:
-    """What each call took and what its role and all had cost by then, exactly, as texts; a call counts at its turn."""
+    """What each call took and what its role and all had cost by then, as exact texts; a call counts at its turn."""
     rows: dict[str, Row] = {}
     total = Row("total")
     keys: list[str] = []
