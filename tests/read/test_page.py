@@ -16,7 +16,7 @@ import sim
 from sim.errors import DefinitionError, RunLogError
 from sim.read.page import page
 from sim.read.page.page import to_html
-from sim.read.page.pieces import initials
+from sim.read.page.pieces import initials, members
 from sim.read.page.words import words
 from sim.read.transcript import Transcript
 from sim.record.log import RunLog
@@ -237,6 +237,20 @@ def test_the_sums_are_exact_and_end_as_the_ledger_does(log_path: Path) -> None:
     assert all(a[0] <= b[0] for a, b in pairwise(rows))
 
 
+def test_where_the_world_cannot_tell_who_knows_what_nobody_is_shown_to_know_anything(
+    log_path: Path, tmp_path: Path
+) -> None:
+    """A log whose world is not sound has no map, and for a role no facts; the conversation is there."""
+    records = records_of(log_path)
+    records[0]["resolved"]["world"]["states"]["reception"]["go"][0] = {"to": "consulting", "when": "no_such_fact"}
+    log = forge(records, tmp_path / "unsound.jsonl")
+    read = Page(to_html(log))
+    assert words("zh")["no_map"] in read.texts
+    assert {json.dumps(f["k"]) for f in read.data["facts"]} == {"[[0, []]]"}  # type: ignore[attr-defined]
+    assert Page(to_html(log, "cashier")).data["facts"] == []
+    assert len(read.said) > len(Page(to_html(log, "cashier")).said) > 0
+
+
 def test_old_logs_have_a_page_too() -> None:
     """Logs of format 2 are shown as ever."""
     for path in sorted((Path(__file__).parent / "old").glob("*.jsonl")):
@@ -268,6 +282,13 @@ def _contrast(one: str, other: str) -> float:
 def test_initials_are_what_one_would_write() -> None:
     """Titles do not count, and of a Chinese name it is the first character."""
     assert [initials(n) for n in ("Dr Zhao Liu", "Cashier", "赵六", " ", "B 1")] == ["ZL", "C", "赵", "?", "B1"]
+
+
+def test_badges_that_would_be_the_same_are_told_apart(log_path: Path) -> None:
+    """Of five whose names begin with the same character, each has another badge."""
+    transcript = Transcript(RunLog.open(log_path).header)
+    transcript._names = dict(zip(transcript.agents, ("小舒", "小佳", "Cashier", "Chengzi", "Di"), strict=True))
+    assert [m.initials for m in members(transcript)] == ["舒", "佳", "Ca", "Ch", "D"]
 
 
 def test_both_languages_have_the_same_words() -> None:

@@ -191,7 +191,12 @@
       sum.money.textContent = money;
       sum.fill.style.width = `${(100 * tokens) / most}%`;
     }
-    for (const plot of plots) plot.mark.style.left = `${plot.chart.valToPos(step, "x")}px`;
+    plots.forEach(point);
+  };
+  // The line at the present step; a chart is drawn some time after it is made, and has no scale before.
+  const point = (chart) => {
+    const mark = $(".mark", chart.over) || chart.over.appendChild(make("div", "mark"));
+    mark.style.left = `${chart.valToPos(view.step, "x")}px`;
   };
   const plots = [];
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -202,17 +207,17 @@
     const columns = sums.map(({ track }) => x.map((step) => { const at = until(track, step); return at < 0 ? 0 : track[at][column]; }));
     const axis = { stroke: ink, grid: { stroke: grid, width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
     const chart = new uPlot({
-      width: holder.clientWidth, height: 170, legend: { show: false }, cursor: { y: false, points: { show: false }, drag: { x: false } },
+      width: holder.clientWidth, height: 160, legend: { show: false }, cursor: { y: false, points: { show: false }, drag: { x: false } },
       scales: { x: { time: false, range: [0, Math.max(1, last)] }, y: { range: (_, low, high) => [0, high * 1.05 || 1] } },
-      axes: [{ ...axis, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000] }, { ...axis, size: 58, values: (_, ticks) => ticks.map((tick) => `${new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 }).format(tick)}${unit}`) }],
+      axes: [{ ...axis, size: 30, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000] }, { ...axis, size: 58, values: (_, ticks) => ticks.map((tick) => `${new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 }).format(tick)}${unit}`) }],
+      hooks: { draw: [(drawn) => { point(drawn); }] },
       series: [{}, ...keys.map((who) => ({ stroke: colour(who < 0 ? "--ink" : `--c${data.colours[who]}`), width: 1.8, points: { show: false } }))],
     }, [x, ...columns], holder);
-    const mark = chart.over.appendChild(make("div", "mark"));
     chart.over.addEventListener("click", (event) => go(nearest(Math.round(chart.posToVal(event.offsetX, "x"))), true));
-    plots.push({ chart, mark });
+    plots.push(chart);
   };
   const drawAll = () => {
-    for (const { chart } of plots.splice(0)) chart.destroy();
+    for (const chart of plots.splice(0)) chart.destroy();
     if (!sums.total) return;
     draw("#tokens", 1, "");
     if (whole[whole.length - 1][3] > 0 && data.calls.currency) {
@@ -286,6 +291,13 @@
   let waiting = 0;
   addEventListener("resize", () => { clearTimeout(waiting); waiting = setTimeout(() => { follow(); drawAll(); }, 120); });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
+
+  const print = (isPrinting) => () => {
+    document.documentElement.classList.toggle("printing", isPrinting);
+    drawAll();
+  };
+  addEventListener("beforeprint", print(true));
+  addEventListener("afterprint", print(false));
 
   document.body.classList.add("scripted");
   $(".bar").hidden = false;

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from sim.read.transcript import Entry, Transcript
 from sim.record.log import RunLog
-from sim.record.records import AnyRecord, EpisodeStarted, Narration, Turn
+from sim.record.records import AnyRecord, EpisodeStarted, Narration, Turn, WarningNote
 from sim.world.cast import persona_names
 from sim.world.kinds import label_of, one_line
 
@@ -65,9 +66,18 @@ def initials(name: str) -> str:
     return (parts[0][0] + (parts[-1][0] if len(parts) > 1 else "")).upper()
 
 
+def _told_apart(name: str) -> str:
+    """The letters on a badge where those of somebody else would be the same."""
+    words = name.split()
+    if not words:
+        return "?"
+    return words[0][-1] if ord(words[0][0]) > 0x2E7F else words[-1][:2].capitalize()
+
+
 def members(transcript: Transcript) -> list[Member]:
     """Everybody in the run, each with a colour; there are twelve."""
     found: list[Member] = []
+    letters = Counter(initials(transcript.name(agent)) for agent in transcript.agents)
     for role, spec in transcript.world.roles.items():
         label = label_of(spec.label, transcript.language)
         plain = "" if transcript.language.startswith("zh") else role.replace("_", " ")
@@ -75,7 +85,8 @@ def members(transcript: Transcript) -> list[Member]:
             name = transcript.name(agent)[:200] or agent
             part = agent if spec.count else one_line(label or plain)[:200]
             is_said = part.casefold() in name.casefold()
-            found.append(Member(agent, name, "" if is_said else part, initials(name), len(found) % 12))
+            badge = initials(name) if letters[initials(name)] == 1 else _told_apart(name)
+            found.append(Member(agent, name, "" if is_said else part, badge, len(found) % 12))
     return found
 
 
@@ -85,20 +96,25 @@ def tell(log: RunLog, agents: Sequence[str], role: str | None, comma: str) -> Te
     others = {} if role else {i: Transcript(log.header, agent) for i, agent in enumerate(agents)}
     telling = Telling()
     last: tuple[str, ...] | None = None
+    turn = 0
     for record in log.records:
         entries = list(transcript.of(record))
         if _begins_step(record, entries, telling):
             telling.steps.append(_step(record, transcript, agents))
         telling.at.append(max(0, len(telling.steps) - 1))
-        new = [Piece(e, telling.at[-1], e.text[:LONGEST]) for e in entries]
+        is_ahead = isinstance(record, WarningNote) and record.turn > turn
+        new = [Piece(e, telling.at[-1] + is_ahead, e.text[:LONGEST]) for e in entries]
         for piece in new:
             if piece.entry.kind == "state":
                 last = None
             if isinstance(record, Turn | Narration) and piece.entry.kind != "state":
                 last = _heard(piece, record, agents, last, comma if not role else None, transcript)
         telling.pieces += new
+        turn = record.turn if isinstance(record, Turn) else 0 if isinstance(record, EpisodeStarted) else turn
         if not role:
             _see(telling, new, {i: {e.kind for e in other.of(record)} for i, other in others.items()})
+    for piece in telling.pieces:
+        piece.step = min(piece.step, max(0, len(telling.steps) - 1))
     return telling
 
 

@@ -98,7 +98,7 @@ class Facts:
                 text = None
         if text is None:
             text = value if isinstance(value, str) else json.dumps(to_json(value), ensure_ascii=False)
-        return one_line(text)[:LONGEST]
+        return one_line(text)[:LONGEST] or "—"
 
 
 def facts(
