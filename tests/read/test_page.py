@@ -151,12 +151,13 @@ def test_half_a_character_and_a_huge_text_are_shown_as_far_as_they_can_be(log_pa
     ("kind", "field", "value"),
     [
         ("episode_started", "facts", {"fee": {"a": [1]}}),
+        ("episode_started", "facts", {f"f{n}": n for n in range(20_000)}),
         ("episode_started", "facts", {"fee.nobody": "x", "": [[["y"]]]}),
         ("turn", "changed", {"fee": ["a", None, True]}),
         ("turn", "speaker", "</script>"),
         ("turn", "heard_by", ["nobody", "<b>"]),
         ("turn", "time", 1e300),
-        ("transition", "to", "nowhere<"),
+        ("transition", "to", "nowhere<\x1b[2J\u202e"),
         ("call", "role", '"><script>'),
         ("header", "resolved", {"world": {}, "personas": {}}),
         ("header", "language", '"><script>alert(1)</script>'),
@@ -175,6 +176,7 @@ def test_a_forged_log_is_shown_harmlessly_or_refused(
     except RunLogError:
         return
     assert [t for t, _ in Page(text).elements].count("script") == 3
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029]", text)
 
 
 def test_a_run_of_too_many_turns_is_refused(log_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
@@ -24,7 +25,7 @@ from sim.read.page.words import words
 from sim.read.transcript import Transcript
 from sim.record.log import RunLog
 from sim.record.records import EpisodeEnded, Turn
-from sim.world.kinds import label_of, one_line
+from sim.world.kinds import CONTROL, label_of, one_line
 from sim.world.library import revive
 from sim.world.world import World
 
@@ -47,6 +48,8 @@ def to_html(log: RunLog, role: str | None = None) -> str:
         raise RunLogError(
             f"{log.name} has {turns:,} turns; a page shows up to {MOST_STEPS:,}, --to csv all of them"
         )
+    if len(log.records) > 20 * MOST_STEPS:
+        raise RunLogError(f"{log.name} has {len(log.records):,} records; a page shows up to {20 * MOST_STEPS:,}")
     try:
         return _page(log, role)
     except (ValueError, TypeError, AttributeError, KeyError, ArithmeticError, RecursionError):
@@ -77,7 +80,7 @@ def _page(log: RunLog, role: str | None) -> str:
     styles = [_resource(name) for name in _STYLES]
     page = _template().render(
         words=text,
-        language="zh-CN" if log.header.language.startswith("zh") else log.header.language[:20],
+        language="zh-CN" if log.header.language.startswith("zh") else one_line(log.header.language)[:20],
         policy=_policy(scripts, styles),
         scripts=[Markup(s) for s in scripts],  # noqa: S704 - our own files
         styles=[Markup(s) for s in styles],  # noqa: S704 - our own files
@@ -103,7 +106,8 @@ def _heading(
     minutes = max((r.time for r in log.records if isinstance(r, EpisodeEnded | Turn)), default=0.0)
     total = spent["total"]
     models = dict.fromkeys(one_line(m.get("name", ""))[:80] for m in log.header.models.values())
-    figures = [(f"{len(telling.steps) - 1:,}", "turns"), (f"{minutes:,.0f}", "minutes")]
+    turns = sum(p.entry.kind == "turn" for p in telling.pieces)
+    figures = [(f"{turns:,}", "turns"), (f"{minutes:,.0f}", "minutes")]
     if role is None and total.calls:
         figures += [(f"{total.total:,}", "tokens"), (money(total, words(language)["unknown"]), "cost")]
     return {
@@ -138,12 +142,13 @@ def _template() -> Template:
     return environment.from_string(_resource("page.html.j2"))
 
 
+_MEANING = re.compile(rf"[<>&]|{CONTROL.pattern}")
+
+
 def _json(value: object) -> str:
     """JSON that HTML reads as nothing but text: an end tag in it would end the script."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    for mark in "<>&\u2028\u2029":
-        text = text.replace(mark, f"\\u{ord(mark):04x}")
-    return text
+    return _MEANING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _policy(scripts: list[str], styles: list[str]) -> str:

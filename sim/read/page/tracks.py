@@ -21,6 +21,9 @@ LONGEST = 400
 MOST = 400
 """Facts that are shown."""
 
+MOST_KEPT = 10_000
+"""Facts that are followed: each step takes a copy of all, and a log may come from a hostile hand."""
+
 
 @dataclass
 class Track:
@@ -53,6 +56,8 @@ class Facts:
     def note(self, step: int, situation: Situation) -> None:
         """Take the facts as they stand after a step."""
         values: Mapping[str, Any] = situation.facts
+        if len(values) > MOST_KEPT:
+            raise ValueError("no world has so many facts")
         derived: list[str] = []
         if self._world is not None:
             values = scope(self._world, situation)
