@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from sim.cli import (  # noqa: F401 - they add their commands to the app
+    auditing,
     authoring,
     costing,
     modelling,
