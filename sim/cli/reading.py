@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -53,7 +51,7 @@ def show(
     prompt: Annotated[bool, typer.Option("--prompt", help="Show the exact prompt of the turn.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show a run, or one turn of it: state, facts, what was said, and the exact prompt.
+    """Show a run, or one turn of it: facts, words, acts, why an arrow fired, every attempt, and the exact prompt.
 
     Example: sim show --turn 4 --prompt
     """
@@ -65,7 +63,9 @@ def show(
     if turn is None:
         _show_run(log, as_json)
     else:
-        _show_turn(log, turn, with_prompt=prompt or as_json, as_json=as_json)
+        from sim.cli.turn import show_turn  # noqa: PLC0415
+
+        show_turn(log, turn, with_prompt=prompt or as_json, as_json=as_json)
 
 
 def _show_run(log: Any, as_json: bool) -> None:
@@ -90,92 +90,6 @@ def _show_run(log: Any, as_json: bool) -> None:
         return
     for key, value in summary.items():
         say(f"{key:10} {value if value not in (None, [], {}) else '-'}")
-
-
-def _show_turn(log: Any, turn: int, *, with_prompt: bool, as_json: bool) -> None:
-    from sim.read.fold import before_turn  # noqa: PLC0415
-    from sim.world.kinds import to_json  # noqa: PLC0415
-
-    world = None
-    if with_prompt:
-        from sim.world.library import revive  # noqa: PLC0415 - needs the world's expressions
-
-        world = revive(log.header.resolved, log.header.variant)
-    try:
-        moment = before_turn(log, turn, world)
-    except (ValueError, TypeError, AttributeError, KeyError):
-        raise RunLogError(f"{log.name} cannot be followed to turn {turn}; 'sim verify' says more") from None
-    situation, record = moment.situation, moment.record
-    calls = [r for r in log.records if r.type == "call" and r.turn == turn and r.role == record.speaker]
-    refused = [r for r in log.records if r.type == "refusal" and r.turn == turn]
-    facts = {name: to_json(value) for name, value in situation.facts.items()}
-    messages: list[dict[str, str]] = []
-    if world is not None:
-        from sim.engine.prompt import build  # noqa: PLC0415 - needs the world's expressions
-        from sim.engine.room import room_of  # noqa: PLC0415
-
-        try:
-            built = build(world, situation, moment.said, record.speaker, log.header.language, moment.digest)
-            context = world.states[situation.state].context
-            messages = list(built.within(room_of(world, log.header.models[record.speaker], context)).messages)
-        except (KeyError, ValueError, TypeError):
-            raise RunLogError(
-                f"the prompt of turn {turn} does not follow from the log; 'sim verify' says more"
-            ) from None
-    if as_json:
-        print_json(
-            {
-                "turn": turn,
-                "state": record.state,
-                "facts": facts,
-                "prompt": messages,
-                "speaker": record.speaker,
-                "heard_by": record.heard_by,
-                "text": record.text,
-                "acts": [a.model_dump() for a in record.acts],
-                "changed": record.changed,
-                "calls": [c.model_dump(mode="json", exclude={"hash", "seq", "type"}) for c in calls],
-            }
-        )
-        return
-    _print_turn(record, facts, calls, refused, messages)
-
-
-def _print_turn(record: Any, facts: Any, calls: Any, refused: Any, messages: Any) -> None:
-    from sim.world.kinds import CONTROL  # noqa: PLC0415
-
-    def line(key: str, value: object) -> None:
-        say(f"{key:9} {CONTROL.sub('', str(value))}")
-
-    line("turn", f"{record.turn}, {record.minutes:g} simulated minutes, ended at minute {record.time:g}")
-    line("state", record.state)
-    line("facts", _listed(facts))
-    line("speaker", f"{record.speaker}, heard by {', '.join(record.heard_by)}")
-    line("text", record.text)
-    for act in record.acts:
-        line("act", f"{act.action} {_listed(act.fields)}".strip())
-    if record.changed:
-        line("changed", _listed(record.changed))
-    for call in calls:
-        usage = call.usage
-        counted = ", estimated" if usage.is_estimated else ""
-        price = "unknown" if call.cost is None else f"{call.cost} {call.currency}"
-        line(
-            "call",
-            f"{call.purpose} to {call.model}: {usage.prompt}+{usage.completion} tokens{counted}, cost {price}",
-        )
-        line("answer", call.answer)
-    for refusal in refused:
-        line("refused", "; ".join(refusal.reasons))
-    for message in messages:
-        say(f"\n[{message['role']}]\n" + "\n".join(CONTROL.sub("", m) for m in message["content"].split("\n")))
-
-
-def _listed(values: Mapping[str, Any]) -> str:
-    """Facts or fields with their values as they stand in a world file."""
-    return ", ".join(
-        f"{k}={v if isinstance(v, str) else json.dumps(v, ensure_ascii=False)}" for k, v in values.items()
-    )
 
 
 @app.command(name="runs")
