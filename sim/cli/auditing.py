@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sim.cli.app import Json, app, print_json, say
+from sim.cli.app import Json, RunName, app, print_json, say
 
 if TYPE_CHECKING:
     from sim.read.diff import Diff, Sums
@@ -109,3 +109,24 @@ def shown(value: Any) -> str:
     else:
         text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+
+
+@app.command()
+def audit(run: RunName = None, as_json: Json = False) -> None:
+    """Check a log: that no prompt held what its reader may not know, that no rule was broken, that sums add up.
+
+    A line for each check; exits 1 if one fails, and names the first record that is wrong. Example: sim audit
+    """
+    from sim.read.audit import audit as check_log  # noqa: PLC0415 - as above
+    from sim.record.log import RunLog, find_run  # noqa: PLC0415
+
+    found = check_log(RunLog.open(find_run(run)))
+    if as_json:
+        checks = [{"check": c.name, "ok": c.ok, "told": c.told, "record": c.record} for c in found.checks]
+        breaches = [c for c in checks if not c["ok"]]
+        print_json({"ok": found.ok, "checks": checks, "breach": breaches[0] if breaches else None})
+    else:
+        for check in found.checks:
+            where = "" if check.record is None else f"record {check.record}: "
+            say(f"{check.name:11} {'ok' if check.ok else 'BREACH'}: {where}{check.told}")
+    raise typer.Exit(0 if found.ok else 1)

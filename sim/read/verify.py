@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sim.errors import DefinitionError, MismatchError, RunLogError
+from sim.models.model import Model
 from sim.models.outside import FromLog
 from sim.models.recorded import Recorded
 from sim.record.comparison import Comparison, Difference
-from sim.record.log import RunLog
+from sim.record.log import RunLog, Sink
 from sim.record.records import FORMAT, OLDEST
 from sim.stage.casting import speakers
 from sim.stage.run import Run, settings_for
@@ -46,7 +48,7 @@ def verify(log: RunLog) -> Verdict:
                 0, f"record 0: format {log.header.format}, from an older version: no record was changed, but {_OLD}"
             )
         comparison = Comparison(log)
-        run = _again(log, comparison)
+        run = again(log, comparison)
     except RunLogError as error:
         return no(error.record, str(error))
     except DefinitionError as error:
@@ -72,7 +74,13 @@ def _cut(log: RunLog) -> str:
     return f"record {last + 1}: missing; the run was interrupted or the log was cut{torn}; what is there verifies"
 
 
-def _again(log: RunLog, comparison: Comparison) -> Run:
+def again(log: RunLog, sink: Sink, watched: Callable[[Model], Model] = lambda model: model) -> Run:
+    """The run of a log, to be played again on its recorded answers; ``watched`` may stand before each model.
+
+    Raises:
+        RunLogError: if the header does not fit its world.
+        DefinitionError: if that world cannot be used.
+    """
     header = log.header
     world = revive(header.resolved, header.variant)
     if world.digest != header.digest:
@@ -82,10 +90,10 @@ def _again(log: RunLog, comparison: Comparison) -> Run:
     if not world.is_language(header.language):
         raise RunLogError("record 0: its language is not the world's", 0)
     models = {
-        role: Recorded(log.records, str(description.get("name", "")), description)
+        role: watched(Recorded(log.records, str(description.get("name", "")), description))
         for role, description in header.models.items()
     }
     settings = settings_for(
         world, seed=header.seed, language=header.language, facts=header.facts, opening=header.opening
     )
-    return Run(world, settings, models, comparison, outside=FromLog(log.records), log_format=header.format)
+    return Run(world, settings, models, sink, outside=FromLog(log.records), log_format=header.format)
