@@ -82,7 +82,9 @@ def audit(log: RunLog) -> Audit:
         raise RunLogError(
             f"{log.name} has format {log.header.format}; runs of format {OLDEST} and later are audited"
         )
-    return Audit((_chain(log), *_prompts(log), _invariants(log), _money(log)))
+    chain = _chain(log)
+    prompts = _prompts(log) if chain.ok else _unfit(chain.record or 0, "not checked: the chain is broken")
+    return Audit((chain, *prompts, _invariants(log), _money(log)))
 
 
 def _chain(log: RunLog) -> Check:

@@ -213,7 +213,7 @@ def _of(record: AnyRecord, dealt: frozenset[str]) -> Iterator[tuple[str, Any]]:
             yield "speaker", record.speaker
             yield "text", record.text
             yield "act", [a.model_dump() for a in record.acts]
-            yield "draw", {"minutes": record.minutes}
+            yield "draw", {"minutes": record.minutes, "time": record.time}
             yield "fact", record.changed
             yield "heard_by", record.heard_by
         case BallotCounted():
