@@ -11,8 +11,9 @@ from sim.errors import RunLogError
 from sim.read.fold import step
 from sim.record.log import RunLog
 from sim.record.records import BallotCounted, Call, Narration, SummaryMade, Transition, Turn, WarningNote
-from sim.world.expressions import Compiled, ExpressionError
+from sim.world.expressions import Compiled
 from sim.world.kinds import to_json
+from sim.world.vocabulary import ExpressionError
 from sim.world.world import TransitionDef, World
 
 

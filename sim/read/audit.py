@@ -34,8 +34,9 @@ from sim.record.records import (
     Turn,
     WarningNote,
 )
-from sim.world.expressions import Compiled, ExpressionError
+from sim.world.expressions import Compiled
 from sim.world.library import revive
+from sim.world.vocabulary import ExpressionError
 from sim.world.world import BROKEN, World
 
 PRICED = 3
