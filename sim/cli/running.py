@@ -72,6 +72,15 @@ def run(
         Path | None, typer.Option(help="The folder in which code is run; work/ID if left out.")
     ] = None,
     no_code: NoCode = False,
+    episodes: Annotated[
+        int | None, typer.Option(min=1, help="How many episodes begin; as the world's arrivals say if left out.")
+    ] = None,
+    parallel: Annotated[
+        int | None, typer.Option(min=1, help="The most calls in flight at once, where episodes overlap.")
+    ] = None,
+    pace: Annotated[
+        float | None, typer.Option(min=0.001, help="1 plays in real time, 60 a simulated minute in a second.")
+    ] = None,
     cache: CacheUse = Caching.off,
     max_tokens: MaxTokens = None,
     max_cost: MaxCost = None,
@@ -94,7 +103,7 @@ def run(
 
     loaded = load(world, variant=variant, code=not no_code)
     facts = parse_facts(loaded, pairs(set_ or []))
-    settings = settings_for(loaded, seed=seed, language=lang, facts=facts)
+    settings = settings_for(loaded, seed=seed, language=lang, facts=facts, episodes=episodes)
     path = out or free_path(Path("runs"), loaded.name, seed)
     folder = (work_dir or Path("work") / path.name.removesuffix(".jsonl")) if allow_exec else None
     person = Person()
@@ -113,7 +122,19 @@ def run(
     shown_to = people if len(people) < len(loaded.agents) else []  # who plays sees no more than its role hears
     listen = None if as_json else listener(loaded.agents, shown_to)
     with LogWriter(path) as log:
-        played = Run(loaded, settings, cast, log, listen, Live(person.pick), cache=kept, budget=budget)
+        live = Live(person.pick)
+        played = Run(
+            loaded,
+            settings,
+            cast,
+            log,
+            listen,
+            live,
+            cache=kept,
+            budget=budget,
+            parallel=parallel,
+            pace=pace,
+        )
         to_the_end(lambda: play(played), path)
     report(path, as_json, folder if folder and folder.is_dir() else None)
 

@@ -25,10 +25,18 @@ MAX_HOPS = 50
 
 
 @dataclass(frozen=True)
+class Leaving:
+    """A way out that no guard opened: a queue was left; ``guard`` says why."""
+
+    to: str
+    guard: str
+
+
+@dataclass(frozen=True)
 class Hop:
     """A transition that was taken, and the situation after it."""
 
-    transition: TransitionDef
+    transition: TransitionDef | Leaving
     moved: Mapping[str, Value]
     situation: Situation
 
@@ -299,12 +307,29 @@ def _walk(world: World, situation: Situation, changed: Mapping[str, Value], coun
     return Step(current, changed, counts, tuple(hops), stuck)
 
 
+def leave(world: World, situation: Situation, to: str, why: str) -> Step:
+    """Go to another state or end without a turn, and on from there as far as the arrows lead."""
+    arrow = Leaving(to, why)
+    current = _through(world, situation, arrow, {})
+    hop = Hop(arrow, {}, current)
+    breach = broken(world, scope(world, current), current.outcome)
+    if breach is not None or current.outcome is not None:
+        return Step(current, hops=(hop,), breach=breach)
+    if current.waiting:
+        there = _limited(world, current)
+        return Step(there, hops=(hop,), breach=broken(world, scope(world, there), there.outcome))
+    rest = _walk(world, current, {}, ())
+    return replace(rest, hops=(hop, *rest.hops))
+
+
 def _silence(state: StateDef, situation: Situation) -> str:
     after = f" after {situation.speaker}" if situation.speaker else ""
     return f"nobody can speak in '{state.name}'{after}"
 
 
-def _through(world: World, situation: Situation, arrow: TransitionDef, moved: Mapping[str, Value]) -> Situation:
+def _through(
+    world: World, situation: Situation, arrow: TransitionDef | Leaving, moved: Mapping[str, Value]
+) -> Situation:
     facts = {**situation.facts, **moved}
     if arrow.to not in world.states:
         return replace(situation, facts=facts, outcome=arrow.to, waiting=())

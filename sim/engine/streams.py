@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from statistics import NormalDist
 from typing import TypeVar
 
-from sim.world.phases import Minutes
+from sim.world.durations import Minutes
 
 _T = TypeVar("_T")
 _NORMAL = NormalDist()
@@ -66,15 +66,39 @@ class Draw:
         """How long something takes, in simulated minutes, to a hundredth of a minute.
 
         A lognormal is given by the mean and the standard deviation of the durations themselves, not of their
-        logarithms; it is drawn by inversion.
+        logarithms. All are drawn by inversion, one number each; a normal below zero counts as zero. A duration by
+        words is not drawn, and is zero here.
         """
+        return round(self._drawn(duration), 2)
+
+    def _drawn(self, duration: Minutes) -> float:
         if duration.fixed is not None:
-            return round(duration.fixed, 2)
+            return duration.fixed
+        if duration.words is not None:
+            return 0.0
+        mark = self.uniform()
         if duration.uniform is not None:
             low, high = duration.uniform
-            return round(low + (high - low) * self.uniform(), 2)
+            return low + (high - low) * mark
+        if duration.exponential is not None:
+            return -duration.exponential * math.log1p(-mark)
+        if duration.triangular is not None:
+            return _triangular(mark, *duration.triangular)
+        if duration.empirical is not None:
+            return duration.empirical[int(mark * len(duration.empirical))]
+        inner = _NORMAL.inv_cdf(min(max(mark, 1e-12), 1 - 1e-12))
+        if duration.normal is not None:
+            return max(0.0, duration.normal["mean"] + duration.normal["sd"] * inner)
         given = duration.lognormal or {"mean": 1.0, "sd": 1.0}
         variance = math.log1p((given["sd"] / given["mean"]) ** 2)
         mu = math.log(given["mean"]) - variance / 2
-        mark = min(max(self.uniform(), 1e-12), 1 - 1e-12)
-        return round(math.exp(mu + math.sqrt(variance) * _NORMAL.inv_cdf(mark)), 2)
+        return math.exp(mu + math.sqrt(variance) * inner)
+
+
+def _triangular(mark: float, low: float, likely: float, high: float) -> float:
+    if high == low:
+        return low
+    cut = (likely - low) / (high - low)
+    if mark < cut:
+        return low + math.sqrt(mark * (high - low) * (likely - low))
+    return high - math.sqrt((1 - mark) * (high - low) * (high - likely))

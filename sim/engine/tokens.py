@@ -60,3 +60,11 @@ def cut(text: str, most: int, vocabulary: str = USUAL) -> str:
 def count_messages(messages: Sequence[dict[str, str]], vocabulary: str = USUAL) -> int:
     """The tokens of a prompt: its texts, and what the chat format adds."""
     return PER_REPLY + sum(PER_MESSAGE + count(m["content"], vocabulary) for m in messages)
+
+
+_SPOKEN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]|[^\W_\u3400-\u9fff\uf900-\ufaff]+")
+
+
+def words_in(text: str) -> int:
+    """The words of a text as they are spoken; a Chinese character counts as one."""
+    return len(_SPOKEN.findall(text))

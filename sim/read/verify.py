@@ -13,7 +13,7 @@ from sim.record.comparison import Comparison, Difference
 from sim.record.log import RunLog, Sink
 from sim.record.records import FORMAT, OLDEST
 from sim.stage.casting import speakers
-from sim.stage.run import Run, settings_for
+from sim.stage.run import Run, settings_of
 from sim.world.library import revive
 
 _OLD = f"this version writes format {FORMAT} and cannot play it again; it can be replayed, shown and priced"
@@ -93,7 +93,6 @@ def again(log: RunLog, sink: Sink, watched: Callable[[Model], Model] = lambda mo
         role: watched(Recorded(log.records, str(description.get("name", "")), description))
         for role, description in header.models.items()
     }
-    settings = settings_for(
-        world, seed=header.seed, language=header.language, facts=header.facts, opening=header.opening
+    return Run(
+        world, settings_of(world, header), models, sink, outside=FromLog(log.records), log_format=header.format
     )
-    return Run(world, settings, models, sink, outside=FromLog(log.records), log_format=header.format)

@@ -30,7 +30,7 @@ class Record(BaseModel):
 
 
 class Header(Record):
-    """The first record: everything that the run follows from."""
+    """The first record: everything that the run follows from; ``episodes`` is how many the user asked for."""
 
     type: Literal["header"]
     format: int
@@ -43,16 +43,18 @@ class Header(Record):
     opening: str
     facts: dict[str, Any]
     resolved: dict[str, Any]
+    episodes: int | None = None
 
 
 class EpisodeStarted(Record):
-    """A conversation began."""
+    """A conversation began; ``cast`` names the personas that were drawn for it."""
 
     type: Literal["episode_started"]
     episode: int
     time: float
     state: str
     facts: dict[str, Any]
+    cast: dict[str, str] | None = None
 
 
 class Usage(BaseModel):
@@ -133,6 +135,24 @@ class Turn(Record):
     changed: dict[str, Any]
     minutes: float
     asked: int | None = None
+
+
+class ResourceNote(Record):
+    """An episode asked for a resource, was granted it, lost it, gave it back, or left its queue.
+
+    ``waiting`` and ``held`` are how many wait for it and hold it then (of a stock, how much is left); ``waited`` is
+    in simulated minutes. What is granted at once is not noted as requested.
+    """
+
+    type: Literal["resource"]
+    episode: int
+    time: float
+    state: str
+    resource: str
+    event: Literal["requested", "granted", "released", "preempted", "reneged", "balked"]
+    waiting: int
+    held: float
+    waited: float | None = None
 
 
 class Narration(Record):
@@ -259,6 +279,7 @@ AnyRecord = Annotated[
     | LookUp
     | Selection
     | Turn
+    | ResourceNote
     | Narration
     | BallotCounted
     | SummaryMade

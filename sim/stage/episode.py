@@ -7,33 +7,33 @@ None. An AutoGen group chat drives it through its selection function and its age
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sim.engine import prompt
 from sim.engine.answers import Answer, is_theirs
-from sim.engine.clock import Clock
-from sim.engine.machine import Refused, Step, begin, break_off, settle
+from sim.engine.machine import Refused, Step, begin, break_off, leave, settle
 from sim.engine.machine import opening as opening_of
 from sim.engine.memory import Digest, Utterance
 from sim.engine.messages import Prompt
 from sim.engine.selection import next_speaker
 from sim.engine.situation import Situation, audience, scope
+from sim.engine.streams import Streams
+from sim.engine.tokens import words_in
 from sim.models.budget import Budget
 from sim.models.cache import Cache
 from sim.models.model import Model
 from sim.models.outside import Live, Outside
-from sim.record.log import Sink
+from sim.stage.desk import Job
 from sim.stage.digests import digested
 from sim.stage.exchange import Exchange, Pending, Stage
+from sim.stage.holding import Holding
 from sim.stage.narrator import Narrator, acts_json, facts_json
 from sim.stage.selector import Selector
+from sim.stage.together import Together
 from sim.world.kinds import Value
+from sim.world.people import in_episode
 from sim.world.world import BROKEN, World
-
-PARALLEL = 16
-"""Calls in flight where all speak at once."""
 
 Listener = Callable[[dict[str, Any]], None]
 
@@ -49,8 +49,7 @@ class Episode:
         language: str,
         seed: int,
         models: Mapping[str, Model],
-        clock: Clock,
-        log: Sink,
+        together: Together,
         opening: str,
         facts: Mapping[str, Value],
         outside: Outside | None = None,
@@ -58,10 +57,13 @@ class Episode:
         cache: Cache | None = None,
         budget: Budget | None = None,
     ) -> None:
+        streams = Streams(seed, number)
+        world, self._drawn, brought = in_episode(world, lambda who, n: streams.at("persona", who).pick(range(n)))
         self.world = world
         self.language = language
         self.models = models
-        self.situation: Situation = begin(world, number, facts, seed)
+        self._together = together
+        self.situation = together.shared_with(begin(world, number, {**brought, **facts}, seed))
         self.history: list[Utterance] = []
         self.opening = opening
         self._stage = Stage(
@@ -73,14 +75,16 @@ class Episode:
             budget,
             {name: model.description for name, model in models.items()},
         )
-        self._clock = clock
-        self._log = log
+        self._clock = together.clock
+        self._log = together.log
         self._listener = listener
         self._pending: Pending | None = None
         self._shown: tuple[Situation, dict[str, Prompt]] | None = None
         self._at_once: dict[str, Answer] = {}
+        self._asked_in = self.situation
         self._digests: dict[str, Digest] = {}
-        self._narrator = Narrator(self._stage, self.history, clock, self._note)
+        self._narrator = Narrator(self._stage, self.history, self._clock, self._note)
+        self.holding = Holding(world, together.stations, self._clock, number, self._note)
         self.selector = Selector(self._stage, self.history, self._note)
 
     def start(self) -> None:
@@ -91,10 +95,12 @@ class Episode:
             time=self._clock.now,
             state=situation.state,
             facts=facts_json(situation.facts),
+            **({"cast": self._drawn} if self._drawn else {}),
         )
         self._narrator.open(situation, self.opening)
         self._narrator.enter(situation)
         self._move(situation, opening_of(self.world, situation))
+        self._wait_for_resources()
 
     def next_speaker(self) -> str | None:
         """End the turn that was spoken, and say who speaks next; None when the episode is over.
@@ -104,8 +110,8 @@ class Episode:
         """
         if self._pending is not None:
             pending, self._pending = self._pending, None
-            self._clock.wait(pending.minutes)
             self._settle(pending)
+            self._wait_for_resources()
         if self.situation.outcome is not None:
             return None
         return next_speaker(self.world, self.situation) or self.selector.choose(self.situation)
@@ -131,24 +137,48 @@ class Episode:
     def speak(self, role: str, shown: Prompt | None = None) -> str:
         """Ask an agent's model until an answer is valid, at most as often as the world says, and give the words.
 
-        Where all speak at once, all are asked when the first speaks.
+        The simulated time of the turn passes meanwhile, and other episodes go on. Where all speak at once, all are
+        asked when the first speaks.
 
         Raises:
             ModelError: if a model cannot answer; nothing of the turn counts then.
         """
-        if role not in self._at_once:
-            together = self._asked_with(role)
-            self._sum_up(together)
-            if len(together) > 1:
-                self._ask_all(together, role, shown)
-            else:
-                answer = self._exchange(role, 0, self._note).answer(shown or self.prompt(role))
-                self._pending = Pending(role, answer, self._minutes(), self.situation.turn)
-                return answer.text
-        answer, asked = self._at_once.pop(role), self._shown[0] if self._shown else self.situation
-        minutes = self._minutes() if asked.turn == self.situation.turn else 0.0
-        self._pending = Pending(role, answer, minutes, asked.turn)
+        if role in self._at_once:
+            return self._spoken(role, 0.0)
+        together = self._asked_with(role)
+        self._sum_up(together)
+        prompts = {r: self.prompt(r) for r in together}
+        if shown is not None:
+            prompts[role] = shown
+        asked_in, minutes = self.situation, self._minutes()
+        jobs = {r: self._job(r, ahead, prompts[r]) for ahead, r in enumerate(together)}
+        remote = frozenset(r for r in together if getattr(self.models[r], "is_remote", False))
+        desk = self._together.desk
+        asked = desk.ask(jobs, remote, asked_in.episode)
+        if minutes is not None:
+            self._spend(minutes)
+        self._asked_in = asked_in
+        while asked:
+            first = next(iter(asked))
+            self._at_once[first] = desk.collect(asked.pop(first), self._note)
+        if minutes is None:
+            minutes = max(self._minutes_of(answer.text) for answer in self._at_once.values())
+            self._spend(minutes)
+        return self._spoken(role, minutes)
+
+    def _spoken(self, role: str, minutes: float) -> str:
+        answer = self._at_once.pop(role)
+        self._pending = Pending(role, answer, minutes, self._asked_in)
         return answer.text
+
+    def _spend(self, minutes: float) -> None:
+        self.situation = self.holding.spend(self.situation, minutes)
+
+    def _job(self, role: str, ahead: int, shown: Prompt) -> Job:
+        heard = next((u.text for u in reversed(self.history) if role in u.heard_by and u.speaker != role), "")
+        stage, situation, minutes = self._stage, self.situation, self._minutes() or 0.0
+        turn = situation.turn + 1 + ahead
+        return lambda note: Exchange(stage, situation, role, turn, minutes, heard, note).answer(shown)
 
     def _sum_up(self, roles: tuple[str, ...]) -> None:
         """Sum up what some agents can no longer be given whole, before they are asked."""
@@ -159,56 +189,28 @@ class Episode:
                 self._digests[role] = made
                 self._shown = None
 
-    def _minutes(self) -> float:
-        state = self.world.states[self.situation.state]
-        return self.situation.streams.at("duration", self.situation.turn).minutes(state.turn)
+    def _minutes(self) -> float | None:
+        """How long the turn takes; None where that depends on what is said."""
+        turn = self.world.states[self.situation.state].turn
+        if turn.words is not None:
+            return None
+        return self.situation.streams.at("duration", self.situation.turn).minutes(turn)
 
-    def _exchange(self, role: str, ahead: int, note: Any) -> Exchange:
-        heard = next((u.text for u in reversed(self.history) if role in u.heard_by and u.speaker != role), "")
-        turn = self.situation.turn + 1 + ahead
-        return Exchange(self._stage, self.situation, role, turn, self._minutes(), heard, note)
+    def _minutes_of(self, text: str) -> float:
+        rate = self.world.states[self.situation.state].turn.words or 1.0
+        return round(words_in(text) / rate, 2)
 
-    def _ask_all(self, roles: tuple[str, ...], first: str, shown: Prompt | None) -> None:
-        """Ask several agents, in parallel where their models wait for something; the log has them in order."""
-        prompts = {r: self.prompt(r) for r in roles}
-        if shown is not None:
-            prompts[first] = shown
-        notes: dict[str, list[tuple[str, Any, dict[str, Any]]]] = {r: [] for r in roles}
-
-        def ask(index: int, role: str) -> Answer:
-            def keep(kind: str, measured: Any = None, /, **fields: Any) -> None:
-                notes[role].append((kind, measured, fields))
-
-            return self._exchange(role, index, keep).answer(prompts[role])
-
-        if not any(getattr(self.models[r], "is_remote", False) for r in roles):
-            for index, role in enumerate(roles):
-                self._at_once[role] = self._exchange(role, index, self._note).answer(prompts[role])
-            return
-        with ThreadPoolExecutor(max_workers=min(PARALLEL, len(roles))) as pool:
-            asked = [pool.submit(ask, index, role) for index, role in enumerate(roles)]
-            done = 0
-            try:
-                for role, future in zip(roles, asked, strict=True):
-                    error = future.exception()
-                    done += 1
-                    for kind, measured, fields in notes[role]:
-                        self._note(kind, measured, **fields)
-                    if error is not None:
-                        raise error
-                    self._at_once[role] = future.result()
-            except BaseException:
-                self._keep(notes[role] for role in roles[done:] if wait([asked[roles.index(role)]]))
-                raise
-
-    def _keep(self, notes: Iterable[Iterable[tuple[str, Any, dict[str, Any]]]]) -> None:
-        """Keep the calls of those who answered while another failed, so that they are not paid for again."""
-        for kind, measured, fields in (note for of_one in notes for note in of_one):
-            if kind == "call":
-                self._log.keep({"episode": self.situation.episode, **fields, "measured": dict(measured or {})})
+    def _wait_for_resources(self) -> None:
+        """Wait for what the state needs, and leave where that was in vain; other episodes go on meanwhile."""
+        while self.situation.outcome is None:
+            there, missed = self.holding.take(self.situation)
+            self.situation = self._together.shared_with(there)
+            if missed is None or missed.otherwise is None:
+                return
+            self._move(there, leave(self.world, self.situation, missed.otherwise, f"no {missed.resource}"))
 
     def _settle(self, turn: Pending) -> None:
-        before = self.situation
+        before = self.situation = self._together.shared_with(self.situation)
         step, acts = self._stepped(turn)
         values = scope(self.world, before)
         heard_by = audience(self.world, values, self.world.states[before.state], turn.role)
@@ -223,7 +225,7 @@ class Episode:
             acts=acts_json(acts),
             changed=facts_json(step.changed),
             minutes=turn.minutes,
-            asked=turn.asked,
+            asked=turn.asked.turn,
         )
         if turn.answer.text:
             said = Utterance(before.turn + 1, before.visit, turn.role, turn.answer.text, heard_by)
@@ -235,7 +237,7 @@ class Episode:
         """The step of a turn; acts that others made impossible meanwhile are dropped, and that is told."""
         acts = turn.answer.acts
         before = self.situation
-        if acts and turn.asked != before.turn:
+        if acts and turn.asked is not before:
             try:
                 step = settle(self.world, before, turn.role, acts, turn.minutes, self.language)
             except Refused as refusal:
@@ -272,6 +274,8 @@ class Episode:
             if state in self.world.states:
                 self._narrator.enter(hop.situation)
         self.situation = step.situation if step.breach is None else break_off(step.situation)
+        self._together.share(self.situation)
+        self.holding.move("" if self.situation.outcome is not None else self.situation.state)
         if self.situation.outcome is not None:
             self._end(step.breach)
 

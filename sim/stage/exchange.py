@@ -39,12 +39,12 @@ class Note(Protocol):
 
 @dataclass(frozen=True)
 class Pending:
-    """A turn that was spoken and whose end has not come yet; ``asked`` turns had been taken when it was asked."""
+    """A turn that was spoken and is not settled yet, and the situation in which its speaker was asked."""
 
     role: str
     answer: Answer
     minutes: float
-    asked: int
+    asked: Situation
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from sim.record.log import LogWriter, RunLog
 from sim.record.records import OLDEST, Call, Header
 from sim.stage.episode import Listener
 from sim.stage.providers import Providers
-from sim.stage.run import Run, settings_for
+from sim.stage.run import Run, settings_of
 from sim.world.kinds import Value
 from sim.world.library import in_language, load, revive
 from sim.world.world import World
@@ -156,13 +156,10 @@ def resumed(
         agent: Resumed(Recorded(answers, str(description.get("name", "")), description), cast[agent])
         for agent, description in header.models.items()
     }
-    settings = settings_for(
-        world, seed=header.seed, language=header.language, facts=header.facts, opening=header.opening
-    )
     outside = ResumedOutside(FromLog(log.records), live or Live())
     return Run(
         world,
-        settings,
+        settings_of(world, header),
         models,
         Comparison(log, then),
         listener,

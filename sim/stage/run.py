@@ -13,16 +13,19 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from sim.engine.clock import Clock
+from sim.engine.arrivals import arrivals_of, how_many
+from sim.engine.clock import Clock, Stuck
 from sim.errors import DefinitionError, did_you_mean
 from sim.models.budget import Budget
 from sim.models.cache import Cache
 from sim.models.model import Model
 from sim.models.outside import Outside
 from sim.record.log import Sink
-from sim.record.records import FORMAT
+from sim.record.records import FORMAT, Header
 from sim.stage.casting import speakers
+from sim.stage.desk import Desk
 from sim.stage.episode import Episode, Listener, drive
+from sim.stage.together import Together
 from sim.world.kinds import Value, label_of, to_json
 from sim.world.library import in_language
 from sim.world.templates import render
@@ -39,6 +42,7 @@ class Settings:
     language: str
     opening: str
     facts: Mapping[str, Value]
+    episodes: int | None = None
 
 
 def settings_for(
@@ -48,6 +52,7 @@ def settings_for(
     language: str | None = None,
     facts: Mapping[str, object] | None = None,
     opening: str | None = None,
+    episodes: int | None = None,
 ) -> Settings:
     """Check the options of a run against its world.
 
@@ -60,7 +65,26 @@ def settings_for(
         raise DefinitionError(f"'{world.name}' does not speak '{spoken}'; it speaks {known}")
     names = {a: world.agent_name(a, spoken) for a in world.agents}
     words = opening if opening is not None else render(label_of(world.spec.opening, spoken), names)
-    return Settings(seed, spoken, words, _facts(world, facts or {}))
+    given = world.spec.arrivals.at if world.spec.arrivals is not None else None
+    if episodes is not None and given is not None and episodes > len(given):
+        raise DefinitionError(f"'{world.name}' has {len(given)} arrivals, not {episodes}")
+    return Settings(seed, spoken, words, _facts(world, facts or {}), episodes)
+
+
+def settings_of(world: World, header: Header) -> Settings:
+    """The settings that a log's header names.
+
+    Raises:
+        DefinitionError: if one does not fit the world.
+    """
+    return settings_for(
+        world,
+        seed=header.seed,
+        language=header.language,
+        facts=header.facts,
+        opening=header.opening,
+        episodes=header.episodes,
+    )
 
 
 def _facts(world: World, given: Mapping[str, object]) -> dict[str, Value]:
@@ -92,7 +116,10 @@ def parse_facts(world: World, options: Mapping[str, str]) -> dict[str, object]:
 
 
 class Run:
-    """One execution of a world: :meth:`begin`, its episode to the end, :meth:`finish`."""
+    """One execution of a world: :meth:`play`, or :meth:`begin`, its episode to the end, and :meth:`finish`.
+
+    ``parallel`` is how many calls may be in flight at once; with a ``pace`` of 1 it is played in real time.
+    """
 
     def __init__(
         self,
@@ -105,6 +132,8 @@ class Run:
         log_format: int = FORMAT,
         cache: Cache | None = None,
         budget: Budget | None = None,
+        parallel: int | None = None,
+        pace: float | None = None,
     ) -> None:
         self.world = world
         self._format = log_format
@@ -115,15 +144,23 @@ class Run:
         self.models = models
         self.log = log
         self._listener = listener
-        self._clock = Clock()
+        is_alone = how_many(world.spec.arrivals, settings.episodes) == 1 and pace is None
+        desk = Desk(parallel, is_alone=is_alone)
+        self._together = Together(world, dict(settings.facts), log, Clock(pace), desk)
         self._outcomes: Counter[str] = Counter()
         self._turns = 0
 
     def begin(self, opening: str | None = None) -> Episode:
-        """Write the header and give the first episode, with another opening than the world's if one is given."""
+        """Write the header and give one episode, with another opening than the world's if one is given.
+
+        For who drives a single episode; :meth:`play` begins all.
+        """
+        self._write_header(opening)
+        return self._episode(1, opening)
+
+    def _write_header(self, opening: str | None = None) -> None:
         world, settings = self.world, self.settings
         resolved, digest = in_language(world, settings.language)
-        words = settings.opening if opening is None else opening
         header = {
             "format": self._format,
             "world": world.name,
@@ -132,20 +169,23 @@ class Run:
             "seed": settings.seed,
             "language": settings.language,
             "models": {role: dict(self.models[role].description) for role in speakers(world)},
-            "opening": words,
+            "opening": settings.opening if opening is None else opening,
             "facts": {name: to_json(value) for name, value in settings.facts.items()},
             "resolved": resolved,
+            **({"episodes": settings.episodes} if settings.episodes is not None else {}),
         }
         self._note("header", header, _measured(self.log.path, self.budget))
+
+    def _episode(self, number: int, opening: str | None = None) -> Episode:
+        settings = self.settings
         return Episode(
-            world,
-            number=1,
+            self.world,
+            number=number,
             language=settings.language,
             seed=settings.seed,
             models=self.models,
-            clock=self._clock,
-            log=self.log,
-            opening=words,
+            together=self._together,
+            opening=settings.opening if opening is None else opening,
             facts=settings.facts,
             outside=self.outside,
             listener=self._listener,
@@ -153,19 +193,54 @@ class Run:
             budget=self.budget,
         )
 
-    def finish(self, episode: Episode) -> None:
-        """Write the last record."""
+    def ended(self, episode: Episode) -> None:
+        """Count an episode that came to its end."""
         situation = episode.situation
         self._outcomes[situation.outcome or ""] += 1
         self._turns += situation.turn
-        record = {"time": self._clock.now, "turns": self._turns, "outcomes": dict(sorted(self._outcomes.items()))}
+
+    def finish(self, episode: Episode | None = None) -> None:
+        """Write the last record; after the one episode of :meth:`begin`, if that is given."""
+        if episode is not None:
+            self.ended(episode)
+        record = {
+            "time": self._together.clock.now,
+            "turns": self._turns,
+            "outcomes": dict(sorted(self._outcomes.items())),
+        }
         self._note("run_ended", record)
+        self._together.desk.close()
+
+    def stop(self) -> None:
+        """Let go of what is under way, after an error; answers that were paid for are kept beside the log."""
+        self._together.desk.close(self.log)
 
     def play(self, driver: Driver = drive) -> None:
-        """Play the run from header to end."""
-        episode = self.begin()
-        driver(episode)
-        self.finish(episode)
+        """Play the run from header to end, each episode by the driver.
+
+        Raises:
+            DefinitionError: if episodes wait for each other for ever; who holds what is said.
+        """
+        spec, settings, clock = self.world.spec, self.settings, self._together.clock
+        self._write_header()
+        live: dict[int, Episode] = {}
+
+        def one(number: int) -> None:
+            episode = live[number] = self._episode(number)
+            driver(episode)
+            self.ended(live.pop(number))
+
+        clock.begin(arrivals_of(spec.arrivals, settings.episodes, settings.seed, spec.clock.start), one)
+        try:
+            clock.run()
+        except Stuck:
+            self.stop()
+            told = "; ".join(str(live[number].holding) for number in sorted(live)[:8])
+            raise DefinitionError(f"'{self.world.name}' is stuck at {clock.now:g} min: {told}") from None
+        except BaseException:
+            self.stop()
+            raise
+        self.finish()
 
     def _note(self, kind: str, fields: Mapping[str, Any], measured: Mapping[str, Any] | None = None) -> None:
         record = self.log.append(kind, fields, measured)

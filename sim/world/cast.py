@@ -18,9 +18,9 @@ def agents_of(name: str, role: Role) -> tuple[str, ...]:
 
 
 def persona_names(name: str, role: Role) -> dict[str, str]:
-    """The persona of each agent of a role."""
+    """The persona of each agent of a role; of one drawn from a population, the first."""
     agents = agents_of(name, role)
-    given = role.personas or [role.persona or ""] * len(agents)
+    given = role.personas or role.population[:1] or [role.persona or ""] * len(agents)
     return dict(zip(agents, given, strict=False))
 
 

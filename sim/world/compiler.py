@@ -15,10 +15,12 @@ from sim.world.kinds import label_of
 from sim.world.lines import Lines
 from sim.world.phases import State, Transition
 from sim.world.source import KeyPath, Source
+from sim.world.stations import Hold
 from sim.world.vocabulary import FUNCTIONS, RESERVED
 from sim.world.world import (
     BROKEN,
     OUT_OF_LIMITS,
+    HoldDef,
     StateDef,
     TransitionDef,
 )
@@ -88,6 +90,43 @@ class Compiler(Acts):
             self.circle(summary.heard_by, (*path, "summary"), ("all",)) if summary and summary.heard_by else None,
             state.turn or self.spec.turn,
             tuple(self._transition(t, (*path, "go", i)) for i, t in enumerate(state.go)),
+            tuple(self._hold(h, (*path, "holds", i)) for i, h in enumerate(self._held(state, path))),
+        )
+
+    def _held(self, state: State, path: KeyPath) -> list[Hold]:
+        """What a state holds, as far as the resources are there."""
+        resources = self.spec.resources
+        found = [h for h in state.holds if self.check_name(h.resource, "resources", (*path, "holds"))]
+        if not state.speakers and state.holds:
+            self.problem((*path, "holds"), "holds", "nobody speaks here, so nothing is held")
+        names = [h.resource for h in found]
+        if len(set(names)) < len(names):
+            self.problem((*path, "holds"), "holds", "names a resource twice")
+        taken = [n for n in names if resources[n].preempt]
+        if taken and len(names) > 1:
+            message = f"'{taken[0]}' can be taken away (preempt), so it is held alone"
+            self.problem((*path, "holds"), "holds", message)
+        return found
+
+    def _hold(self, hold: Hold, path: KeyPath) -> HoldDef:
+        resource = self.spec.resources[hold.resource]
+        if hold.priority is not None and resource.queue != "priority":
+            self.problem(path, "holds", f"'{hold.resource}' has no priorities (queue: priority)")
+        if resource.stock is None and hold.amount != 1:
+            self.problem(path, "holds", f"'{hold.resource}' is no stock; one at a time is held of it")
+        if hold.otherwise is not None and hold.otherwise not in self.known("states") | self.known("ends"):
+            hint = did_you_mean(hold.otherwise, self.known("states") | self.known("ends"))
+            self.problem((*path, "otherwise"), "unknown-state", f"unknown state or end '{hold.otherwise}'{hint}")
+        if hold.patience is not None and hold.patience.words is not None:
+            self.problem((*path, "patience"), "holds", "nothing is said while one waits; words are of turns")
+        priority = hold.priority
+        return HoldDef(
+            hold.resource,
+            hold.amount,
+            self.compile(priority, (*path, "priority"), DataType.FLOAT) if priority is not None else None,
+            hold.patience,
+            hold.queue_at_most,
+            hold.otherwise,
         )
 
     def _tell(self, state: State, speakers: Circle, path: KeyPath) -> tuple[tuple[Circle, Mapping[str, str]], ...]:

@@ -287,7 +287,7 @@ class Declarations(Cast):
             start = self._start(name, spec, kind)
             deal = self._deal(spec.deal, kind, of or (), (*path, "deal"))
             knowers = self._knowers(spec.known_to, (*path, "known_to"))
-            facts[name] = FactDef(name, kind, start, knowers, spec.label, None, of, deal, spec.shown)
+            facts[name] = FactDef(name, kind, start, knowers, spec.label, None, of, deal, spec.shown, spec.shared)
         return facts
 
     def _deal(

@@ -176,11 +176,14 @@ class Fact(TypedField):
         ["all"], description="who is shown it: all, nobody, self (its own agent), or roles, agents and groups"
     )
     shown: bool = Field(default=True, description="whether prompts list it for those who know it")
+    shared: bool = Field(default=False, description="whether all episodes of a run see and change the same one")
 
     @model_validator(mode="after")
     def _dealt(self) -> Fact:
         if self.deal is not None and (self.of is None or self.choice is None):
             raise ValueError("only a choice that each agent has (of: ROLE) can be dealt")
+        if self.deal is not None and self.shared:
+            raise ValueError("what is dealt in each episode cannot be shared")
         if self.of is None and "self" in self.known_to:
             raise ValueError("'self' needs 'of': whose own it is")
         return self

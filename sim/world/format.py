@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from sim.errors import did_you_mean
+from sim.world.durations import Minutes, as_minutes
 from sim.world.fields import (
     IDENTIFIER,
     ActionField,
@@ -24,7 +25,8 @@ from sim.world.fields import (
     Text,
     as_list,
 )
-from sim.world.phases import Context, Minutes, State, as_context, as_minutes
+from sim.world.phases import Context, State, as_context
+from sim.world.stations import Arrivals, Resource, as_resource
 
 
 def _as_derived(value: Any) -> Any:
@@ -150,6 +152,9 @@ class Role(Part):
 
     persona: str | None = None
     personas: Names = Field([], description="for a count: the persona of each agent, in order")
+    population: Names = Field(
+        [], description="personas, or files of several, of which each episode draws one by the seed"
+    )
     count: int | None = Field(None, ge=1, le=99, description="how many agents play it: P1, P2, …")
     called: str | None = Field(None, pattern=IDENTIFIER, description="what their ids begin with; the role's name")
     from_: int = Field(1, alias="from", ge=0, le=1, description="the number of the first")
@@ -162,8 +167,10 @@ class Role(Part):
 
     @model_validator(mode="after")
     def _cast(self) -> Role:
-        if (self.persona is None) == (not self.personas):
-            raise ValueError("needs a persona, or the personas of its agents")
+        if [self.persona is None, not self.personas, not self.population].count(False) != 1:
+            raise ValueError("needs a persona, the personas of its agents, or a population")
+        if self.population and self.count is not None:
+            raise ValueError("one agent is drawn from a population; a count has personas")
         if self.personas and len(self.personas) < (self.count or 1):
             raise ValueError(f"has {len(self.personas)} personas for {self.count or 1} agents")
         if (self.kind == "rule") != (self.function is not None):
@@ -283,6 +290,10 @@ class WorldFile(Part):
     executor: Executor = Executor()
     context: Annotated[Context, BeforeValidator(as_context)] = Context(of="all", turns=8)
     turn: Annotated[Minutes, BeforeValidator(as_minutes)] = Minutes(fixed=1)
+    resources: dict[Name, Annotated[Resource, BeforeValidator(as_resource)]] = Field(
+        {}, description="what episodes share and wait for: a number of servers, or a stock"
+    )
+    arrivals: Arrivals | None = Field(None, description="when episodes begin; one at minute 0 where not given")
     states: dict[Name, State] = Field(min_length=1)
     start: str
     ends: Annotated[dict[Name, Annotated[End, BeforeValidator(_as_end)]], BeforeValidator(_as_ends)] = Field(
@@ -320,3 +331,14 @@ class Persona(Part):
     knowledge: Text = {}
     private: Text = Field({}, description="what they know and do not tell of themselves")
     prompt: Text = Field({}, description="a template used in place of the usual character sheet")
+    facts: dict[Name, bool | float | str | list[str]] = Field(
+        {}, description="facts with which an episode begins where this persona was drawn from a population"
+    )
+
+
+class Population(Part):
+    """``personas/NAME.yaml`` with several characters, of whom each episode draws one."""
+
+    population: Name
+    about: Text = {}
+    people: dict[Name, dict[str, Any]] = Field(min_length=1, description="id: a persona, without its own id")

@@ -12,12 +12,14 @@ from typing import Any
 from sim.errors import DefinitionError, Problem, did_you_mean
 from sim.world.cast import persona_names
 from sim.world.compiler import Compiler
-from sim.world.folders import find_world, list_personas, variants_of
+from sim.world.folders import find_world, variants_of
 from sim.world.format import Persona, WorldFile
 from sim.world.kinds import label_of, show_number
+from sim.world.people import fact_problems, read_personas
 from sim.world.rules import Functions, digest_of, load_rules
 from sim.world.sheet import sheet_problems
 from sim.world.source import KeyPath, Source, merge, read_yaml
+from sim.world.stations import arrival_times
 from sim.world.validation import validate, validate_world
 from sim.world.world import World
 
@@ -49,7 +51,8 @@ def load(world: str | Path, *, variant: str | None = None, code: bool = True) ->
                 f"{path}: no variant '{variant}'{did_you_mean(variant, variants) or ': it has none'}"
             )
         source = merge(source, variants[variant], ("variants", variant))
-    personas = _read_personas(source, path.parent)
+    personas = read_personas(source, path.parent)
+    _add_times(source, path.parent)
     rules = path.parent / "rules.py"
     if not rules.is_file():
         return build(source, personas, variant)
@@ -121,30 +124,23 @@ def _add_lines(source: Source, lines: Source) -> None:
         source.marks |= {("lines", *key): place for key, place in lines.marks.items()}
 
 
-def _read_personas(source: Source, folder: Path) -> dict[str, Source]:
-    roles = source.value.get("roles")
-    found: dict[str, Source] = {}
-    known = {**list_personas(), **{p.stem: p for p in sorted((folder / "personas").glob("*.yaml"))}}
-    for role, spec in (roles if isinstance(roles, dict) else {}).items():
-        for name in _personas_of(spec):
-            if name in found:
-                continue
-            if name not in known:
-                message = f"unknown persona '{name}'{did_you_mean(name, known)}"
-                source.problems.append(source.problem(("roles", role), "unknown-persona", message))
-                continue
-            found[name] = read_yaml(known[name])
-            source.problems += found[name].problems
-    return found
-
-
-def _personas_of(role: Any) -> list[str]:
-    """The personas that a role names, before it is validated; of a list, as many as there are agents."""
-    if not isinstance(role, dict):
-        return [role] if isinstance(role, str) else []
-    several, count = role.get("personas"), role.get("count")
-    given = several[: count if type(count) is int else 1] if isinstance(several, list) else [role.get("persona")]
-    return [name for name in given if isinstance(name, str)]
+def _add_times(source: Source, folder: Path) -> None:
+    """Write out the times of a file of arrivals, so that the world is whole without it."""
+    arrivals = source.value.get("arrivals")
+    name = arrivals.get("file") if isinstance(arrivals, dict) else None
+    if not isinstance(name, str):
+        return
+    path: KeyPath = ("arrivals", "file")
+    try:
+        if Path(name).name != name:
+            raise ValueError("must be the name of a file beside the world")
+        times = arrival_times((folder / name).read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        source.problems.append(source.problem(path, "arrivals", f"'{name}': {why}"))
+        return
+    del arrivals["file"]
+    arrivals["at"] = times
 
 
 def digest_of_world(resolved: Mapping[str, Any], variant: str | None) -> str:
@@ -220,7 +216,7 @@ def build(
     if spec is None:
         raise DefinitionError.of(source.problems)
     played = {a: p for name, role in spec.roles.items() for a, p in persona_names(name, role).items()}
-    absent = set(played.values()) - set(cast)
+    absent = (set(played.values()) | {p for role in spec.roles.values() for p in role.population}) - set(cast)
     if absent and not source.problems:
         raise DefinitionError(f"the persona '{min(absent)}' is missing")
     compiled = Compiler(spec, source, broken, cast)
@@ -231,7 +227,7 @@ def build(
             _check_persona(persona, name, personas[name], source)
     if source.problems:
         raise DefinitionError.of(source.problems)
-    return World(
+    made = World(
         spec=spec,
         cast=compiled.cast,
         personas={agent: cast[persona] for agent, persona in played.items()},  # type: ignore[misc]
@@ -251,7 +247,27 @@ def build(
         digest=digest_of_world(resolved, variant),
         variant=variant,
         rules=rules or {},
+        pools={
+            agent: tuple(p for p in map(cast.get, spec.roles[role].population) if p is not None)
+            for agent, role in compiled.cast.items()
+            if spec.roles[role].population
+        },
+        shared=frozenset(
+            key
+            for fact in compiled.facts.values()
+            if fact.is_shared
+            for key in ([fact.name] if fact.of is None else map(fact.key, fact.of))
+        ),
     )
+    brought = [
+        personas[p.persona].problem(("facts",), "facts", message)
+        for pool in made.pools.values()
+        for p in pool
+        for message in fact_problems(p, made)
+    ]
+    if brought:
+        raise DefinitionError.of(brought)
+    return made
 
 
 def _check_functions(spec: WorldFile, rules: Functions, source: Source) -> None:

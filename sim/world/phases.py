@@ -6,30 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from sim.world.durations import Minutes, as_minutes
 from sim.world.fields import Effects, Expression, Names, Part, Text
-
-
-class Minutes(Part):
-    """How long a turn takes, in simulated minutes: exactly one of these."""
-
-    fixed: float | None = Field(None, ge=0, le=100_000)
-    uniform: list[float] | None = Field(None, min_length=2, max_length=2)
-    lognormal: dict[Literal["mean", "sd"], float] | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> Minutes:
-        if [self.fixed, self.uniform, self.lognormal].count(None) != 2:
-            raise ValueError("needs exactly one of fixed, uniform, lognormal")
-        if self.uniform and not 0 <= self.uniform[0] <= self.uniform[1]:
-            raise ValueError("uniform needs two numbers, the smaller first")
-        if self.lognormal and (set(self.lognormal) != {"mean", "sd"} or min(self.lognormal.values()) <= 0):
-            raise ValueError("lognormal needs a mean and an sd above zero")
-        return self
-
-
-def as_minutes(value: Any) -> Any:
-    """A number alone is a fixed duration."""
-    return {"fixed": value} if isinstance(value, int | float) else value
+from sim.world.stations import Hold, as_holds
 
 
 def as_context(value: Any) -> Any:
@@ -135,5 +114,8 @@ class State(Part):
     )
     turn: Annotated[Minutes, BeforeValidator(as_minutes)] | None = Field(
         None, description="how long a turn takes, in simulated minutes"
+    )
+    holds: Annotated[list[Hold], BeforeValidator(as_holds)] = Field(
+        [], description="resources that are waited for before anybody speaks here, and held until it is left"
     )
     go: list[Annotated[Transition, BeforeValidator(_as_transition)]] = []

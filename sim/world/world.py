@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sim.world.circles import Circle
+from sim.world.durations import Minutes
 from sim.world.expressions import Compiled
 from sim.world.format import Move, Persona, WorldFile
 from sim.world.kinds import Kind, Value, label_of
-from sim.world.phases import Context, Minutes, Summary
+from sim.world.phases import Context, Summary
 
 OUT_OF_LIMITS = "out_of_limits"
 BROKEN = "invariant_broken"
@@ -21,7 +22,7 @@ class FactDef:
     """A fact or a derived value: its kind, where it starts, and who knows it.
 
     With ``of``, each of these agents has its own, kept as ``NAME.AGENT``; ``deal`` are the values that the seed
-    deals over them.
+    deals over them. A shared one is the run's: all episodes see and change the same.
     """
 
     name: str
@@ -33,6 +34,7 @@ class FactDef:
     of: tuple[str, ...] | None = None
     deal: tuple[Value, ...] = ()
     is_shown: bool = True
+    is_shared: bool = False
 
     def key(self, agent: str) -> str:
         """Where an agent's own value is kept."""
@@ -182,6 +184,18 @@ class MoveDef:
 
 
 @dataclass(frozen=True)
+class HoldDef:
+    """A resource that a state needs: its queue is left for ``otherwise`` when patience ends, or it is too long."""
+
+    resource: str
+    amount: float
+    priority: Compiled | None
+    patience: Minutes | None
+    queue_at_most: int | None
+    otherwise: str | None
+
+
+@dataclass(frozen=True)
 class StateDef:
     """A phase of the world, compiled.
 
@@ -209,6 +223,7 @@ class StateDef:
     carried_to: Circle | None
     turn: Minutes
     go: tuple[TransitionDef, ...]
+    holds: tuple[HoldDef, ...] = ()
 
     @property
     def is_at_once(self) -> bool:
@@ -226,7 +241,8 @@ class World:
     ``resolved`` holds everything it was made of as plain values (the world with its variant applied, its lines
     and its personas); :func:`sim.world.library.revive` makes the world again from that alone, and ``digest`` is
     the SHA-256 of it. ``next_speakers`` has, for each agent, who may speak after it, where the world says so;
-    ``rules`` are the functions of its ``rules.py``, empty where it is not there or not allowed.
+    ``rules`` are the functions of its ``rules.py``, empty where it is not there or not allowed. ``pools`` are the
+    personas of which each episode draws one for an agent; ``shared`` are the keys of the facts of the whole run.
     """
 
     spec: WorldFile
@@ -248,6 +264,8 @@ class World:
     digest: str
     variant: str | None = None
     rules: Mapping[str, Rule] = field(default_factory=dict)
+    pools: Mapping[str, tuple[Persona, ...]] = field(default_factory=dict)
+    shared: frozenset[str] = frozenset()
 
     def __repr__(self) -> str:
         return f"<World {self.name}{f' ({self.variant})' if self.variant else ''} {self.digest[:12]}>"

@@ -94,9 +94,11 @@ def _free_name(name: str, taken: Mapping[str, object]) -> str:
 class _Cast:
     """The agents and the chat of one run, and the selection function that ties them to its episode."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, episode: Episode | None = None) -> None:
         self.run = run
-        self.episode: Episode | None = None
+        self.episode = episode
+        self._is_own = episode is None
+        self.is_started = False
         self.is_over = False
         self.agents = {agent: self._agent(agent) for agent in run.world.agents}
         # The initiator sits in the group, though it is never chosen: it hears all, so AutoGen can sum up the chat.
@@ -165,12 +167,15 @@ class _Cast:
             if self.episode is None:
                 opening = str(chat.messages[-1].get("content") or "")
                 self.episode = self.run.begin(opening.encode("utf-8", "replace").decode())
+            if not self.is_started:
+                self.is_started = True
                 self.episode.start()
             role = self.episode.next_speaker()
             if role is None and self.episode.selector.is_open:
                 role = self._auto(last_speaker)
             if role is None:
-                self.run.finish(self.episode)
+                if self._is_own:
+                    self.run.finish(self.episode)
                 self.is_over = True
                 return None
             return self.agents[role]
@@ -182,6 +187,8 @@ class _Cast:
             yield
         except BaseException:
             self.is_over = True
+            if self._is_own:
+                self.run.stop()
             raise
 
     def _auto(self, last_speaker: Any) -> str | None:
@@ -215,7 +222,12 @@ def group_chat(run: Run) -> tuple[Any, Any]:
 
 
 def play(run: Run) -> None:
-    """Play a run in an AutoGen group chat, which prints nothing."""
-    cast = _Cast(run)
-    with _quiet(), IOStream.set_default(_Silence()):
-        cast.initiator.initiate_chat(cast.manager, message=run.settings.opening, silent=True)
+    """Play a run, each of its episodes in an AutoGen group chat of its own, which prints nothing."""
+
+    def chat(episode: Episode) -> None:
+        cast = _Cast(run, episode)
+        with IOStream.set_default(_Silence()):
+            cast.initiator.initiate_chat(cast.manager, message=episode.opening, silent=True)
+
+    with _quiet():
+        run.play(chat)
