@@ -22,6 +22,7 @@ def replay(
     as_role: Annotated[
         str | None, typer.Option("--as", metavar="ROLE", help="Show only what this role heard and did.")
     ] = None,
+    episode: Annotated[int | None, typer.Option(min=1, help="Show only this episode.")] = None,
 ) -> None:
     """Play a run's transcript. Example: sim replay --as cashier --speed 2."""
     from sim.cli.show import Screen  # noqa: PLC0415
@@ -31,11 +32,15 @@ def replay(
     log = RunLog.open(find_run(run))
     transcript = Transcript(log.header, *([as_role] if as_role else []))
     records = log.records
+    if episode is not None:
+        records = [r for r in records if getattr(r, "episode", None) == episode]
+        if not records:
+            raise RunLogError(f"{log.name} has no episode {episode}")
     if at is not None:
         starts = [i for i, r in enumerate(records) if r.type == "turn" and r.turn == at]
         if not starts:
-            turns = sum(r.type == "turn" for r in records)
-            raise RunLogError(f"{log.name} has no turn {at}; it has {turns}")
+            last = max((r.turn for r in records if r.type == "turn"), default=0)
+            raise RunLogError(f"{log.name} has no turn {at}; it has {last}")
         records = records[starts[0] :]
     screen = Screen(log.header.models, speed)
     for entry in transcript.entries(records):
@@ -48,6 +53,9 @@ def replay(
 def show(
     run: RunName = None,
     turn: Annotated[int | None, typer.Option(min=1, help="The turn to show.")] = None,
+    episode: Annotated[
+        int | None, typer.Option(min=1, help="Of which episode; the first that has it if left out.")
+    ] = None,
     prompt: Annotated[bool, typer.Option("--prompt", help="Show the exact prompt of the turn.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -65,7 +73,7 @@ def show(
     else:
         from sim.cli.turn import show_turn  # noqa: PLC0415
 
-        show_turn(log, turn, with_prompt=prompt or as_json, as_json=as_json)
+        show_turn(log, turn, with_prompt=prompt or as_json, as_json=as_json, episode=episode)
 
 
 def _show_run(log: Any, as_json: bool) -> None:

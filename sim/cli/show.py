@@ -50,18 +50,20 @@ class Screen:
         self._minutes = max(self._minutes, entry.minutes)
         match entry.kind:
             case "opening" | "narration":
-                self._console.print(Text(entry.text, style="italic"))
+                self._console.print(Text(_of(entry) + entry.text, style="italic"))
             case "state":
-                self._console.print(Text(f"\n── {entry.text} ──", style="bold"))
+                self._console.print(Text(f"\n── {_of(entry)}{entry.text} ──", style="bold"))
             case "turn":
                 self._turn(entry)
+            case "queue":
+                self._console.print(Text(f"{entry.time} {_of(entry)}⌛ {entry.text}", style="dim"))
             case "ballot":
                 self._console.print(Text(f"       ⚖ {entry.text}", style="dim"))
             case "warning":
                 self._console.print(Text(f"       ! {entry.text}", style="yellow"))
             case "end":
                 style = _ENDS.get(entry.outcome_kind, "bold")
-                self._console.print(Text(f"\n{entry.time}  {entry.text}", style=style))
+                self._console.print(Text(f"\n{entry.time}  {_of(entry)}{entry.text}", style=style))
 
     def _turn(self, entry: Entry) -> None:
         line = Table.grid(padding=(0, 1))
@@ -72,8 +74,13 @@ class Screen:
         words = Text(entry.text or ("" if entry.acts else "…"))
         for act in entry.acts:
             words.append(("\n" if words else "") + f"→ {act}", style="dim")
-        line.add_row(Text(entry.time, style="dim"), name, words)
+        line.add_row(Text(f"{entry.time} {_of(entry)}".rstrip(), style="dim"), name, words)
         self._console.print(line)
+
+
+def _of(entry: Entry) -> str:
+    """Which episode an entry is of, where a run has several."""
+    return f"#{entry.episode} " if entry.episode else ""
 
 
 def money(cost: Money, unpriced: int = 0) -> str:

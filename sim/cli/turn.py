@@ -12,11 +12,11 @@ from sim.errors import DefinitionError, RunLogError
 if TYPE_CHECKING:
     from sim.read.fold import Moment
     from sim.record.log import RunLog
-    from sim.record.records import Call
+    from sim.record.records import Call, Turn
     from sim.world.world import World
 
 
-def show_turn(log: RunLog, turn: int, *, with_prompt: bool, as_json: bool) -> None:
+def show_turn(log: RunLog, turn: int, *, with_prompt: bool, as_json: bool, episode: int | None = None) -> None:
     """Print a turn of a log, as JSON or for people.
 
     Raises:
@@ -34,22 +34,23 @@ def show_turn(log: RunLog, turn: int, *, with_prompt: bool, as_json: bool) -> No
             raise
         world = None
     try:
-        moment = before_turn(log, turn, world if with_prompt else None)
+        moment = before_turn(log, turn, world if with_prompt else None, episode)
     except (ValueError, TypeError, AttributeError, KeyError):
         raise RunLogError(f"{log.name} cannot be followed to turn {turn}; 'sim verify' says more") from None
     record = moment.record
     told = {
+        "episode": record.episode,
         "turn": turn,
         "state": record.state,
         "facts": {name: to_json(value) for name, value in moment.situation.facts.items()},
-        "prompt": _prompt(log, world, moment) if world is not None and with_prompt else [],
+        "prompt": _prompt(log, moment.world or world, moment) if world is not None and with_prompt else [],
         "speaker": record.speaker,
         "heard_by": record.heard_by,
         "text": record.text,
         "acts": [a.model_dump() for a in record.acts],
         "changed": record.changed,
         **_asked(log, record),
-        "transitions": _crossings(log, turn, world),
+        "transitions": _crossings(log, record, world),
         "minutes": record.minutes,
         "time": record.time,
     }
@@ -116,7 +117,7 @@ def _prompt(log: RunLog, world: World, moment: Moment) -> list[dict[str, str]]:
         ) from None
 
 
-def _crossings(log: RunLog, turn: int, world: World | None) -> list[dict[str, Any]]:
+def _crossings(log: RunLog, record: Turn, world: World | None) -> list[dict[str, Any]]:
     """Why the arrow that fired did; nothing where the log's world cannot be used."""
     if world is None:
         return []
@@ -125,7 +126,7 @@ def _crossings(log: RunLog, turn: int, world: World | None) -> list[dict[str, An
     from sim.read.arrows import crossings  # noqa: PLC0415
 
     try:
-        return [asdict(crossing) for crossing in crossings(log, turn, world)]
+        return [asdict(crossing) for crossing in crossings(log, record.turn, world, record.episode)]
     except (KeyError, ValueError, TypeError, AttributeError, RunLogError):
         return []
 
@@ -136,6 +137,8 @@ def _print(told: Mapping[str, Any]) -> None:
     def line(key: str, value: object) -> None:
         say(f"{key:9} {CONTROL.sub('', str(value))}")
 
+    if told["episode"] != 1:
+        line("episode", told["episode"])
     line("turn", f"{told['turn']}, {told['minutes']:g} simulated minutes, ended at minute {told['time']:g}")
     line("state", told["state"])
     line("facts", _listed(told["facts"]))

@@ -8,9 +8,18 @@ from typing import Any
 
 from sim.engine.situation import Situation, scope
 from sim.errors import RunLogError
-from sim.read.fold import step
+from sim.read.fold import Fold, turn_of
 from sim.record.log import RunLog
-from sim.record.records import BallotCounted, Call, Narration, SummaryMade, Transition, Turn, WarningNote
+from sim.record.records import (
+    BallotCounted,
+    Call,
+    Narration,
+    ResourceNote,
+    SummaryMade,
+    Transition,
+    Turn,
+    WarningNote,
+)
 from sim.world.expressions import Compiled
 from sim.world.kinds import to_json
 from sim.world.vocabulary import ExpressionError
@@ -49,16 +58,21 @@ class Crossing:
     idle: str = ""
 
 
-def crossings(log: RunLog, turn: int, world: World) -> list[Crossing]:
+def crossings(log: RunLog, turn: int, world: World, episode: int | None = None) -> list[Crossing]:
     """What was decided after a turn: one crossing, and one more for each state that was passed.
 
     Raises:
         RunLogError: if the log cannot be followed so far.
     """
+    of = turn_of(log, turn, episode).episode
+    fold = Fold(log.header, world)
     situation: Situation | None = None
     found: list[Crossing] = []
     idle: str | None = None
     for record in log.records:
+        if getattr(record, "episode", None) != of:
+            fold.take(record)
+            continue
         if idle is None:
             if isinstance(record, Turn) and record.turn == turn and situation is not None:
                 idle = _waits(world, situation, record)
@@ -66,9 +80,9 @@ def crossings(log: RunLog, turn: int, world: World) -> list[Crossing]:
             idle = "the vote is taken again" if record.by == "revote" else idle
         elif isinstance(record, Transition) and situation is not None:
             found.append(_crossing(world, situation, record))
-        elif not isinstance(record, Narration | WarningNote | SummaryMade) and not _sums_up(record):
+        elif not isinstance(record, Narration | WarningNote | SummaryMade | ResourceNote) and not _sums_up(record):
             break
-        situation = step(situation, record, log.header, world)
+        situation = fold.take(record)
     if idle is None or situation is None:
         raise RunLogError(f"{log.name} cannot be followed to turn {turn}; 'sim verify' says more")
     if not found and situation.state in world.states:

@@ -17,7 +17,7 @@ from sim.engine.situation import Situation, scope
 from sim.errors import DefinitionError, MismatchError, RunLogError
 from sim.models.model import Model, Reply, Request
 from sim.models.prices import EXACT, Price
-from sim.read.fold import step
+from sim.read.fold import Fold
 from sim.read.leaks import Leaks
 from sim.read.ledger import By, Row, ledger
 from sim.read.verify import again
@@ -183,24 +183,27 @@ def _unfit(record: int, why: str) -> tuple[Check, Check]:
 
 def _invariants(log: RunLog) -> Check:
     """Whether each rule held at every turn: the facts are added up from the records, the rules evaluated anew."""
-    turns = 0
-    at, situation = 0, None
+    turns = at = 0
+    standing: Situation | None = None
     due: int | None = None
     try:
         world = revive(log.header.resolved, log.header.variant)
+        fold = Fold(log.header, world)
         for at, record in enumerate(log.records):
-            if due is not None and situation is not None and not isinstance(record, _BETWEEN):
-                broken = _broken(world.never, situation, world)
+            if due is not None and standing is not None and not isinstance(record, _BETWEEN):
+                broken = _broken(world.never, standing, world)
                 if broken is not None:
                     return Check("invariants", False, f"'{broken}' does not hold", due)
                 due = None
             if isinstance(record, EpisodeEnded):
-                broken = record.breach or (_at_end(world, situation, record.outcome) if situation else None)
+                there = fold.of(record.episode)
+                broken = record.breach or (_at_end(world, there, record.outcome) if there else None)
                 if broken is not None:
                     return Check("invariants", False, f"'{broken}' does not hold at the end", at)
-            situation = step(situation, record, log.header, world)
+            after = fold.take(record)
             turns += isinstance(record, Turn)
             due = at if isinstance(record, _MOVES) else due
+            standing = after if due is not None else None
     except DefinitionError as error:
         return Check("invariants", False, f"its world cannot be used: {error}", 0)
     except (KeyError, ValueError, TypeError, AttributeError, ExpressionError):

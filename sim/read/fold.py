@@ -18,11 +18,13 @@ from sim.record.records import (
     EpisodeStarted,
     Header,
     Narration,
+    ResourceNote,
     SummaryMade,
     Transition,
     Turn,
 )
 from sim.world.kinds import Value, from_json
+from sim.world.people import cast_as
 from sim.world.world import World
 
 
@@ -58,6 +60,8 @@ def step(
         return entered(world, there) if world is not None else there
     if isinstance(record, EpisodeEnded):
         return replace(situation, outcome=record.outcome)
+    if isinstance(record, ResourceNote) and record.waited:
+        return replace(situation, minutes=round(situation.minutes + record.waited, 2))
     return situation
 
 
@@ -92,20 +96,81 @@ def _counted(situation: Situation, record: BallotCounted, world: World | None) -
     return waiting(world, after) if world is not None else after
 
 
+class Fold:
+    """The situations of all episodes of a run, followed record by record.
+
+    With the compiled ``world`` also who is waiting to speak and which votes are cast.
+    """
+
+    def __init__(self, header: Header, world: World | None = None) -> None:
+        self._header = header
+        self._world = world
+        self._there: dict[int, tuple[Situation, World | None]] = {}
+        self._shared: dict[str, Value] = {}
+        facts = dict(header.resolved.get("world") or {}).get("facts")
+        specs = facts.items() if isinstance(facts, dict) else ()
+        self._is_shared = frozenset(n for n, f in specs if isinstance(f, dict) and f.get("shared") is True)
+
+    def take(self, record: AnyRecord) -> Situation | None:
+        """The situation of the record's episode after it; None where it is of none that has begun."""
+        episode = getattr(record, "episode", None)
+        if episode is None:
+            return None
+        before, world = self._there.get(episode, (None, self._world))
+        if isinstance(record, EpisodeStarted) and world is not None and record.cast:
+            world = cast_as(world, record.cast)
+        if before is not None and self._shared:
+            before = replace(before, facts={**before.facts, **self._shared})
+        after = step(before, record, self._header, world)
+        if after is not None:
+            self._there[episode] = after, world
+            if self._is_shared:
+                self._shared = {k: v for k, v in after.facts.items() if k.partition(".")[0] in self._is_shared}
+        if isinstance(record, EpisodeEnded):
+            del self._there[episode]
+        return after
+
+    def of(self, episode: int) -> Situation | None:
+        """Where an episode stands; None where it has not begun, or has ended."""
+        found = self._there.get(episode)
+        return found[0] if found is not None else None
+
+    def world_of(self, episode: int) -> World | None:
+        """The world with the personas of an episode."""
+        return self._there.get(episode, (None, self._world))[1]
+
+
 @dataclass(frozen=True)
 class Moment:
     """What a speaker saw before a turn: the situation, what had been said, and the record of the turn.
 
-    A ``digest`` sums up for the speaker what it can no longer be given whole.
+    A ``digest`` sums up for the speaker what it can no longer be given whole. ``world`` has the personas of the
+    episode.
     """
 
     situation: Situation
     said: list[Utterance]
     record: Turn
     digest: Digest | None = None
+    world: World | None = None
 
 
-def before_turn(log: RunLog, turn: int, world: World | None = None) -> Moment:
+def turn_of(log: RunLog, turn: int, episode: int | None = None) -> Turn:
+    """The record of a turn; of the first episode that has it, where none is named.
+
+    Raises:
+        RunLogError: if the log has no such turn.
+    """
+    turns = [r for r in log.records if isinstance(r, Turn) and episode in (None, r.episode)]
+    found = next((r for r in turns if r.turn == turn), None)
+    if found is None:
+        whose = "" if episode is None else f" of episode {episode}"
+        last = max((r.turn for r in turns), default=0)
+        raise RunLogError(f"{log.name} has no turn {turn}{whose}; it has " + (f"1 to {last}" if last else "none"))
+    return found
+
+
+def before_turn(log: RunLog, turn: int, world: World | None = None, episode: int | None = None) -> Moment:
     """The situation in which a turn was asked for, and all that had been said, by anyone to anyone.
 
     Where all speak at once, that is the situation before the first of them spoke.
@@ -113,24 +178,26 @@ def before_turn(log: RunLog, turn: int, world: World | None = None) -> Moment:
     Raises:
         RunLogError: if the log has no such turn.
     """
-    found = next((r for r in log.records if isinstance(r, Turn) and r.turn == turn), None)
-    if found is None:
-        turns = [r.turn for r in log.records if isinstance(r, Turn)]
-        raise RunLogError(f"{log.name} has no turn {turn}; it has " + (f"1 to {turns[-1]}" if turns else "none"))
+    found = turn_of(log, turn, episode)
     asked = turn - 1 if found.asked is None else found.asked
-    situation: Situation | None = None
+    fold = Fold(log.header, world)
     said: list[Utterance] = []
     digests: dict[str, Digest] = {}
     everyone = tuple(sorted(a for a in log.header.models if a != "selector"))
-    if log.header.opening:
-        said.append(Utterance(0, 0, "", log.header.opening, everyone))
     for record in log.records:
+        if getattr(record, "episode", None) != found.episode:
+            fold.take(record)
+            continue
+        situation = fold.of(found.episode)
         if isinstance(record, Turn) and record.turn == asked + 1 and situation is not None:
-            return Moment(situation, said, found, digests.get(found.speaker))
+            return Moment(situation, said, found, digests.get(found.speaker), fold.world_of(found.episode))
+        if isinstance(record, EpisodeStarted):
+            words = log.header.opening if record.opening is None else record.opening
+            said += [Utterance(0, 0, "", words, everyone)] if words else []
         if isinstance(record, SummaryMade) and record.until is not None:
             digests.update(dict.fromkeys(record.heard_by, _digest(record, record.until, situation, world)))
         said += _said(record, situation)
-        situation = step(situation, record, log.header, world)
+        fold.take(record)
     raise RunLogError(f"{log.name} cannot be followed to turn {turn}; 'sim verify' says more")
 
 

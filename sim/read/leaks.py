@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sim.engine.messages import QUOTED
@@ -18,9 +18,19 @@ from sim.engine.situation import Scope
 from sim.models.model import Request
 from sim.read.fold import values
 from sim.record.log import RunLog
-from sim.record.records import Call, EpisodeStarted, LookUp, Narration, Refusal, SummaryMade, Turn
+from sim.record.records import (
+    Call,
+    EpisodeEnded,
+    EpisodeStarted,
+    LookUp,
+    Narration,
+    Refusal,
+    SummaryMade,
+    Turn,
+)
 from sim.world.circles import Circle
 from sim.world.kinds import label_of
+from sim.world.people import cast_as
 from sim.world.sheet import sheet
 from sim.world.world import FactDef, World
 
@@ -42,6 +52,17 @@ class Said:
     is_summary: bool = False
 
 
+@dataclass
+class _Episode:
+    """What was said, answered and known in one episode until now; ``world`` has its personas."""
+
+    world: World
+    facts: dict[str, Any]
+    said: list[Said]
+    own: dict[str, list[str]] = field(default_factory=dict)
+    fixed: dict[str, list[str]] = field(default_factory=dict)
+
+
 class Leaks:
     """Looks through the prompts of a log's calls, in their order."""
 
@@ -50,10 +71,8 @@ class Leaks:
         self._world = world
         self._language = log.header.language
         self._next = 0
-        self._said: list[Said] = []
-        self._own: dict[str, list[str]] = {}
-        self._facts: dict[str, Any] = {}
-        self._fixed: dict[str, list[str]] = {}
+        self._episodes: dict[int, _Episode] = {}
+        self._shared: dict[str, Any] = {}
         self._asked: dict[tuple[int, int | None], list[tuple[int, Turn]]] = {}
         for at, record in enumerate(log.records):
             if isinstance(record, Turn):
@@ -64,7 +83,8 @@ class Leaks:
         while self._next < index:
             self._read(self._next)
             self._next += 1
-        scope = Scope(self._world, replace(request.situation, facts=values(self._facts)))
+        here = self._here = self._episodes[request.situation.episode]
+        scope = Scope(self._world, replace(request.situation, facts=values(here.facts)))
         readers = self._readers(request, scope)
         wrong = self._history(request, readers)
         if wrong is None and request.purpose in {"turn", "repair", "look_up"}:
@@ -74,25 +94,34 @@ class Leaks:
     def _read(self, index: int) -> None:
         """Take in what a record adds to what was said, known, and answered."""
         record = self._log.records[index]
+        if isinstance(record, EpisodeStarted):
+            everyone = frozenset(self._world.agents)
+            words = self._log.header.opening if record.opening is None else record.opening
+            world = cast_as(self._world, record.cast or {})
+            self._episodes[record.episode] = _Episode(world, dict(record.facts), [Said(0, "", words, everyone)])
+        here = self._episodes.get(getattr(record, "episode", 0))
+        if here is None:
+            return
         match record:
-            case EpisodeStarted():
-                self._said, self._own, self._facts = [], {}, dict(record.facts)
-                everyone = frozenset(self._world.agents)
-                self._said.append(Said(0, "", self._log.header.opening, everyone))
             case Turn():
-                self._said.append(Said(index, record.speaker, record.text, frozenset(record.heard_by)))
+                here.said.append(Said(index, record.speaker, record.text, frozenset(record.heard_by)))
             case Narration():
-                self._said.append(Said(index, "", record.text, frozenset(record.heard_by)))
+                here.said.append(Said(index, "", record.text, frozenset(record.heard_by)))
             case SummaryMade():
                 speaker = record.speaker if record.until is None else ""
-                self._said.append(Said(index, speaker, record.text, frozenset(record.heard_by), is_summary=True))
+                here.said.append(Said(index, speaker, record.text, frozenset(record.heard_by), is_summary=True))
             case Call():
-                self._own.setdefault(record.role, []).extend((record.answer, record.answer[:QUOTED]))
+                here.own.setdefault(record.role, []).extend((record.answer, record.answer[:QUOTED]))
             case Refusal():
-                self._own.setdefault(record.role, []).extend(record.reasons)
+                here.own.setdefault(record.role, []).extend(record.reasons)
             case LookUp():
-                self._own.setdefault(record.role, []).append(record.result)
-        self._facts |= getattr(record, "changed", None) or {}
+                here.own.setdefault(record.role, []).append(record.result)
+            case EpisodeEnded():
+                del self._episodes[record.episode]
+        # What others share is known as it stood when the episode did something last: no prompt is made in between.
+        changed = getattr(record, "changed", None) or {}
+        self._shared |= {k: v for k, v in changed.items() if k in self._world.shared}
+        here.facts |= {**changed, **self._shared}
 
     def _readers(self, request: Request, scope: Mapping[str, Any]) -> tuple[str, ...]:
         """Those who may all know what is in a prompt: its agent, or all among whom a selector chooses."""
@@ -105,7 +134,7 @@ class Leaks:
         """Whether what stands before the situation is made of nothing but lines that all readers heard."""
         given, language = request.prompt.messages, self._language
         rest = given[0 if request.purpose in _LAST else 1]["content"]
-        heard = [said for said in self._said if said.text and said.heard_by.issuperset(readers)]
+        heard = [said for said in self._here.said if said.text and said.heard_by.issuperset(readers)]
         for heading, is_summary in (("carried", True), ("said", False)):
             words = phrase(language, heading) + "\n"
             if rest.startswith(words):
@@ -129,7 +158,7 @@ class Leaks:
     def _line(self, said: Said) -> str:
         if not said.speaker:
             return said.text
-        name = self._world.agent_name(said.speaker, self._language)
+        name = self._here.world.agent_name(said.speaker, self._language)
         return phrase(self._language, "turn", name=name, text=said.text)
 
     def _known(self, request: Request, scope: Mapping[str, Any]) -> str | None:
@@ -150,7 +179,7 @@ class Leaks:
 
     def _items(self, role: str, scope: Mapping[str, Any]) -> Iterator[str]:
         """All that a role knows, as a prompt says it."""
-        world, language = self._world, self._language
+        world, language = self._here.world, self._language
         for fact in world.facts.values():
             label = label_of(fact.label, language) or fact.name
             for value in self._shown(fact, role, scope):
@@ -170,7 +199,7 @@ class Leaks:
             yield fact.kind.show(scope[fact.key(role)], language)
         if _is_in(scope, role, fact.known_to):
             held = {a: scope[fact.key(a)] for a in fact.of if scope[fact.key(a)] not in (None, fact.kind.empty)}
-            names = {a: self._world.agent_name(a, language) for a in held}
+            names = {a: self._here.world.agent_name(a, language) for a in held}
             yield self._joined(names.values())
             yield self._joined(f"{names[a]} {fact.kind.show(value, language)}" for a, value in held.items())
 
@@ -196,26 +225,22 @@ class Leaks:
     def _hidden(
         self, index: int, request: Request, readers: Sequence[str], scope: Mapping[str, Any]
     ) -> Iterator[str]:
-        yield from (said.text for said in self._said if not said.heard_by.issuperset(readers))
-        for record in self._log.records[index : index + 3 * len(self._world.agents) + 1]:
-            if (
-                isinstance(record, Turn)
-                and record.asked == request.situation.turn
-                and record.speaker not in readers
-            ):
-                yield record.text  # said at the same time
+        yield from (said.text for said in self._here.said if not said.heard_by.issuperset(readers))
+        for at, turn in self._asked.get((request.situation.episode, request.situation.turn), []):
+            if at > index and turn.speaker not in readers:
+                yield turn.text  # said at the same time
         for role in readers:
             yield from (text for text, is_known in self._texts(role, scope) if not is_known)
             for circle, told in self._world.states[request.situation.state].tell:
                 if not _is_in(scope, role, circle):
                     yield label_of(told, self._language)
-        for agent, persona in self._world.personas.items():
+        for agent, persona in self._here.world.personas.items():
             if agent not in readers:
                 yield label_of(persona.private, self._language)
 
     def _visible(self, request: Request, readers: Sequence[str], scope: Mapping[str, Any]) -> Iterator[str]:
-        yield from (said.text for said in self._said if said.heard_by.issuperset(readers))
-        yield from self._own.get(request.role, [])
+        yield from (said.text for said in self._here.said if said.heard_by.issuperset(readers))
+        yield from self._here.own.get(request.role, [])
         yield from self._worded(request.role)
         for role in readers:
             yield from (text for text, is_known in self._texts(role, scope) if is_known)
@@ -225,13 +250,14 @@ class Leaks:
 
     def _worded(self, role: str) -> list[str]:
         """What a role may be told whatever happens: its sheet, and the words of the world but its lines."""
-        if role not in self._fixed:
+        if role not in self._here.fixed:
             spec = dict(self._world.resolved["world"])
             spec.pop("lines", None)
             spec["states"] = {n: {**s, "tell": None} for n, s in dict(spec.get("states") or {}).items()}
-            own = [sheet(self._world.personas[role], self._language)] if role in self._world.personas else []
-            self._fixed[role] = [*own, *_strings(spec)]
-        return self._fixed[role]
+            personas = self._here.world.personas
+            own = [sheet(personas[role], self._language)] if role in personas else []
+            self._here.fixed[role] = [*own, *_strings(spec)]
+        return self._here.fixed[role]
 
     def _texts(self, role: str, scope: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
         """The facts that hold free text, and whether a role knows them."""

@@ -17,6 +17,7 @@ from sim.record.records import (
     Header,
     LookUp,
     Narration,
+    ResourceNote,
     Transition,
     Turn,
     WarningNote,
@@ -33,10 +34,11 @@ _BY = ("lot", "nobody", "quorum", "revote")
 class Entry:
     """A piece of a transcript: the opening, a change of state, a turn, a vote, a warning or the end.
 
-    ``time`` is the time of day in the simulation; ``minutes`` the simulated minutes since the run began.
+    ``time`` is the time of day in the simulation; ``minutes`` the simulated minutes since the run began;
+    ``episode`` is 0 where the run has only one.
     """
 
-    kind: Literal["opening", "state", "narration", "turn", "ballot", "warning", "end"]
+    kind: Literal["opening", "state", "narration", "turn", "ballot", "queue", "warning", "end"]
     time: str
     minutes: float
     text: str
@@ -45,6 +47,7 @@ class Entry:
     acts: tuple[str, ...] = ()
     turn: int = 0
     outcome_kind: str = ""
+    episode: int = 0
 
 
 class Transcript:
@@ -57,18 +60,23 @@ class Transcript:
     def __init__(self, header: Header, *roles: str) -> None:
         self.language = header.language
         self.roles = frozenset(roles)
-        self._scene: Entry | None = None
+        self._scenes: dict[int, Entry] = {}
+        self._episode = 0
         self.opening = header.opening
         personas = header.resolved.get("personas")
         try:
             self._world = WorldFile.model_validate(header.resolved.get("world"))
             played = {a: p for n, r in self._world.roles.items() for a, p in persona_names(n, r).items()}
-            cast = {a: Persona.model_validate(dict(personas or {}).get(p)) for a, p in played.items()}
+            self._personas: Mapping[str, Any] = dict(personas or {})
+            cast = {a: Persona.model_validate(self._personas.get(p)) for a, p in played.items()}
         except (ValueError, TypeError):
             raise RunLogError(
                 "the log's header holds no world that can be shown; 'sim verify' says more", 0
             ) from None
-        self._found: dict[str, list[str]] = {}
+        self._found: dict[tuple[int, str], list[str]] = {}
+        self._drawn: dict[int, dict[str, str]] = {}
+        arrivals = self._world.arrivals
+        self._is_many = (header.episodes or 1) > 1 or (arrivals is not None and header.episodes is None)
         self._names = {role: label_of(persona.name, self.language) or role for role, persona in cast.items()}
         for role in roles:
             if role not in self._names:
@@ -81,15 +89,20 @@ class Transcript:
 
     def of(self, record: AnyRecord) -> Iterator[Entry]:
         """The entries of one record: none, one, or two where a scene begins with it."""
+        self._episode = getattr(record, "episode", 0)
         if isinstance(record, EpisodeStarted):
-            if self.opening:
-                yield self._entry("opening", record.time, self.opening)
+            self._drawn[record.episode] = {a: self._name(a, p) for a, p in (record.cast or {}).items()}
+            words = self.opening if record.opening is None else record.opening
+            if words:
+                yield self._entry("opening", record.time, words)
             yield from self._begun(record.state, record.time)
         elif isinstance(record, Transition):
             if record.to in self._world.states:
                 yield from self._begun(record.to, record.time)
         elif isinstance(record, EpisodeEnded):
             yield self._end(record)
+            self._scenes.pop(record.episode, None)
+            self._drawn.pop(record.episode, None)
         elif isinstance(record, Turn | Narration):
             yield from self._said(record)
         else:
@@ -99,7 +112,7 @@ class Transcript:
         """A scene; where only some agents' part is shown, it waits until they hear something in it."""
         scene = self._entry("state", time, self.state(state))
         if self.roles:
-            self._scene = scene
+            self._scenes[self._episode] = scene
         else:
             yield scene
 
@@ -110,21 +123,37 @@ class Transcript:
             spec = self._world.states.get(record.state)
             if spec is not None and spec.silent:
                 return
-        if self._scene is not None:
-            yield self._scene
-            self._scene = None
+        scene = self._scenes.pop(self._episode, None)
+        if scene is not None:
+            yield scene
         yield self._turn(record) if isinstance(record, Turn) else self._entry("narration", record.time, record.text)
 
     def _behind(self, record: AnyRecord) -> Iterator[Entry]:
         """What is not said on the stage: look-ups, which their role knows; warnings, and how votes were counted."""
         if isinstance(record, LookUp) and (not self.roles or record.role in self.roles):
-            self._found.setdefault(record.role, []).append(f"{record.tool}: {record.result}")
+            self._found.setdefault((record.episode, record.role), []).append(f"{record.tool}: {record.result}")
         if self.roles:
             return
         if isinstance(record, WarningNote):
             yield self._entry("warning", 0.0, record.message)
         elif isinstance(record, BallotCounted):
             yield self._entry("ballot", record.time, self._count(record))
+        elif isinstance(record, ResourceNote) and record.event not in {"granted", "released"}:
+            yield self._entry("queue", record.time, self._queue(record))
+
+    def _queue(self, record: ResourceNote) -> str:
+        spec = self._world.resources.get(record.resource)
+        label = (label_of(spec.label, self.language) if spec else "") or record.resource.replace("_", " ")
+        ahead = max(0, record.waiting - 1)
+        return phrase(self.language, f"queue_{record.event}", name=label, ahead=ahead)
+
+    def _name(self, role: str, persona: str) -> str:
+        """What a drawn persona is called; the role's usual name where the header does not have it."""
+        try:
+            found = Persona.model_validate(self._personas.get(persona))
+        except ValueError:
+            return self._names.get(role, role)
+        return label_of(found.name, self.language) or role
 
     def _count(self, record: BallotCounted) -> str:
         """A vote in a line, as the log has it: for who reads the run, not for who was there."""
@@ -172,8 +201,9 @@ class Transcript:
         return (label_of(spec.label, self.language) if spec else "") or state
 
     def name(self, role: str) -> str:
-        """What a role's agent is called."""
-        return one_line(self._names.get(role, role))
+        """What a role's agent is called, in the episode of the last record."""
+        drawn = self._drawn.get(self._episode, {})
+        return one_line(drawn.get(role) or self._names.get(role, role))
 
     def time(self, minutes: float) -> str:
         """The time of day at a simulated minute."""
@@ -182,7 +212,7 @@ class Transcript:
     def _turn(self, record: Turn) -> Entry:
         is_own = not self.roles or record.speaker in self.roles
         acts = tuple(self._act(a.action, a.fields) for a in record.acts) if is_own else ()
-        found = tuple(map(one_line, self._found.pop(record.speaker, [])))
+        found = tuple(map(one_line, self._found.pop((record.episode, record.speaker), [])))
         spec = self._world.states.get(record.state)
         is_verbatim = spec is not None and spec.verbatim
         return self._entry(
@@ -202,7 +232,7 @@ class Transcript:
     def _entry(self, kind: Any, minutes: float, text: str, **more: Any) -> Entry:
         time = self.time(minutes)
         words = "\n".join(map(one_line, text.split("\n"))) if kind == "turn" else one_line(text)
-        return Entry(kind, time, minutes, words, **more)
+        return Entry(kind, time, minutes, words, episode=self._episode if self._is_many else 0, **more)
 
 
 def _value(value: Any) -> str:

@@ -47,7 +47,7 @@ class Header(Record):
 
 
 class EpisodeStarted(Record):
-    """A conversation began; ``cast`` names the personas that were drawn for it."""
+    """A conversation began; ``cast`` names the personas that were drawn for it, ``opening`` is told with them."""
 
     type: Literal["episode_started"]
     episode: int
@@ -55,6 +55,7 @@ class EpisodeStarted(Record):
     state: str
     facts: dict[str, Any]
     cast: dict[str, str] | None = None
+    opening: str | None = None
 
 
 class Usage(BaseModel):

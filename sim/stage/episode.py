@@ -30,7 +30,7 @@ from sim.stage.exchange import Exchange, Pending, Stage
 from sim.stage.holding import Holding
 from sim.stage.narrator import Narrator, acts_json, facts_json
 from sim.stage.selector import Selector
-from sim.stage.together import Together
+from sim.stage.together import Together, opening_words
 from sim.world.kinds import Value
 from sim.world.people import in_episode
 from sim.world.world import BROKEN, World
@@ -58,6 +58,7 @@ class Episode:
         budget: Budget | None = None,
     ) -> None:
         streams = Streams(seed, number)
+        usual = opening_words(world, language)
         world, self._drawn, brought = in_episode(world, lambda who, n: streams.at("persona", who).pick(range(n)))
         self.world = world
         self.language = language
@@ -65,7 +66,7 @@ class Episode:
         self._together = together
         self.situation = together.shared_with(begin(world, number, {**brought, **facts}, seed))
         self.history: list[Utterance] = []
-        self.opening = opening
+        self.opening = opening if not self._drawn or opening != usual else opening_words(world, language)
         self._stage = Stage(
             world,
             language,
@@ -95,7 +96,7 @@ class Episode:
             time=self._clock.now,
             state=situation.state,
             facts=facts_json(situation.facts),
-            **({"cast": self._drawn} if self._drawn else {}),
+            **({"cast": self._drawn, "opening": self.opening} if self._drawn else {}),
         )
         self._narrator.open(situation, self.opening)
         self._narrator.enter(situation)

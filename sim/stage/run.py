@@ -25,10 +25,9 @@ from sim.record.records import FORMAT, Header
 from sim.stage.casting import speakers
 from sim.stage.desk import Desk
 from sim.stage.episode import Episode, Listener, drive
-from sim.stage.together import Together
-from sim.world.kinds import Value, label_of, to_json
+from sim.stage.together import Together, opening_words
+from sim.world.kinds import Value, to_json
 from sim.world.library import in_language
-from sim.world.templates import render
 from sim.world.world import World
 
 Driver = Callable[[Episode], None]
@@ -63,8 +62,7 @@ def settings_for(
     if not world.is_language(spoken):
         known = ", ".join(world.spec.languages)
         raise DefinitionError(f"'{world.name}' does not speak '{spoken}'; it speaks {known}")
-    names = {a: world.agent_name(a, spoken) for a in world.agents}
-    words = opening if opening is not None else render(label_of(world.spec.opening, spoken), names)
+    words = opening if opening is not None else opening_words(world, spoken)
     given = world.spec.arrivals.at if world.spec.arrivals is not None else None
     if episodes is not None and given is not None and episodes > len(given):
         raise DefinitionError(f"'{world.name}' has {len(given)} arrivals, not {episodes}")

@@ -8,8 +8,15 @@ from sim.engine.clock import Clock, Stations
 from sim.engine.situation import Situation
 from sim.record.log import Sink
 from sim.stage.desk import Desk
-from sim.world.kinds import Value
+from sim.world.kinds import Value, label_of
+from sim.world.templates import render
 from sim.world.world import World
+
+
+def opening_words(world: World, language: str) -> str:
+    """The world's own opening, with the names of its cast."""
+    names = {a: world.agent_name(a, language) for a in world.agents}
+    return render(label_of(world.spec.opening, language), names)
 
 
 class Together:

@@ -90,9 +90,15 @@ def in_episode(world: World, pick: Callable[[str, int], int]) -> tuple[World, di
     for persona in drawn.values():
         for name, given in persona.facts.items():
             facts[name] = world.facts[name].kind.read(given)
-    labels = {**world.labels, **{agent: persona.name for agent, persona in drawn.items()}}
-    there = replace(world, personas={**world.personas, **drawn}, labels=labels)
-    return there, {agent: persona.persona for agent, persona in drawn.items()}, facts
+    names = {agent: persona.persona for agent, persona in drawn.items()}
+    return cast_as(world, names), names, facts
+
+
+def cast_as(world: World, drawn: Mapping[str, str]) -> World:
+    """The world with personas that were drawn before, by agent; those that it does not have are left out."""
+    found = {a: p for a, name in drawn.items() for p in world.pools.get(a, ()) if p.persona == name}
+    labels = {**world.labels, **{agent: persona.name for agent, persona in found.items()}}
+    return replace(world, personas={**world.personas, **found}, labels=labels) if found else world
 
 
 def fact_problems(persona: Persona, world: World) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sim.engine.situation import Situation, is_in, scope
-from sim.read.fold import step as folded
+from sim.read.fold import Fold
 from sim.read.ledger import Row, cost_of, told
 from sim.record.log import RunLog
 from sim.record.records import Call, EpisodeStarted, Transition, Turn
@@ -111,9 +111,9 @@ def facts(
 ) -> list[Track]:
     """How the facts went: as they stood when each step was over."""
     found = Facts(world, agents, log.header.language, role)
-    situation: Situation | None = None
+    fold = Fold(log.header)
     for index, record in enumerate(log.records):
-        situation = folded(situation, record, log.header)
+        situation = fold.take(record)
         is_last = index + 1 == len(at) or at[index + 1] > at[index]
         if is_last and situation is not None:
             found.note(at[index], situation)
