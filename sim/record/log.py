@@ -55,7 +55,7 @@ class LogWriter:
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 spare_path(path).unlink(missing_ok=True)  # of a log that is there no more
-                self._file = path.open("xb")
+                self._file = path.open("xb", buffering=0)  # what failed once must not be tried again at the end
             except FileExistsError:
                 raise RunLogError(f"cannot write {path}: {path.parent} is not a folder") from None
             except OSError as error:
@@ -82,8 +82,7 @@ class LogWriter:
             raise RunLogError(f"a record of {len(line):,} bytes is too long for a log")
         if self._file is not None:
             try:
-                self._file.write(line + b"}\n")
-                self._file.flush()
+                _put(self._file, line + b"}\n")
             except OSError as error:
                 raise RunLogError(f"cannot write {self.path}: {error.strerror}") from None
         self.seq += 1
@@ -117,7 +116,7 @@ class LogWriter:
         writer = cls(None)
         writer.path, writer.trace, writer.seq = log.path, log.trace, len(log.records)
         try:
-            file = log.path.open("r+b")
+            file = log.path.open("r+b", buffering=0)
             file.truncate(min(log.size, file.seek(0, os.SEEK_END)))
             if file.seek(0, os.SEEK_END) < log.size:
                 file.write(b"\n")
@@ -136,6 +135,13 @@ class LogWriter:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+
+def _put(file: IO[bytes], data: bytes) -> None:
+    """Write all of it; a file without a buffer may take less at a time."""
+    left = memoryview(data)
+    while left:
+        left = left[file.write(left) :]
 
 
 def _json(value: Any) -> bytes:
