@@ -48,6 +48,9 @@ def run(
     cache: Cache | None = None,
     max_tokens: int | None = None,
     max_cost: str | None = None,
+    episodes: int | None = None,
+    parallel: int | None = None,
+    pace: float | None = None,
     out: str | Path | None = None,
 ) -> RunLog:
     """Run a world to its end in an AutoGen group chat and give the log.
@@ -65,6 +68,9 @@ def run(
         cache: answers that were paid for before; none where not given.
         max_tokens: tokens that the run may take.
         max_cost: what it may cost, such as ``0.50USD``.
+        episodes: how many conversations begin; as the world's arrivals say where not given.
+        parallel: the most calls in flight at once, where episodes overlap.
+        pace: 1 plays in real time, 60 a simulated minute in a second; as fast as it goes where not given.
         out: where the log goes; the first free name in ``runs/`` where not given.
 
     Raises:
@@ -77,9 +83,11 @@ def run(
 
     loaded = _loaded(world, variant)
     path = Path(out) if out is not None else free_path(Path("runs"), loaded.name, seed)
-    prepared = _prepare(loaded, seed, language, facts, models, human, allow_exec, cache, max_tokens, max_cost)
+    prepared = _prepare(
+        loaded, seed, language, facts, models, human, allow_exec, cache, max_tokens, max_cost, episodes
+    )
     with LogWriter(path) as log:
-        play(prepared(log))
+        play(prepared(log, parallel, pace))
     return RunLog.open(path)
 
 
@@ -134,14 +142,15 @@ def _prepare(
     cache: Cache | None,
     max_tokens: int | None,
     max_cost: str | None,
-) -> Callable[[LogWriter], Run]:
+    episodes: int | None = None,
+) -> Callable[..., Run]:
     from sim.models import catalog  # noqa: PLC0415
     from sim.stage.casting import EVERYONE, models_for  # noqa: PLC0415
     from sim.stage.fitting import check_room  # noqa: PLC0415
     from sim.stage.providers import Providers, budget_for, check_budget  # noqa: PLC0415
     from sim.stage.run import Run, settings_for  # noqa: PLC0415
 
-    settings = settings_for(world, seed=seed, language=language, facts=facts)
+    settings = settings_for(world, seed=seed, language=language, facts=facts, episodes=episodes)
     listed = catalog.load()
     providers = Providers(listed, human=human)
     given = models if isinstance(models, Mapping) else {EVERYONE: models} if models is not None else {}
@@ -152,7 +161,7 @@ def _prepare(
     check_budget(budget, cast)
     check_room(world, settings, cast)
 
-    def prepare(log: LogWriter) -> Run:
-        return Run(world, settings, cast, log, cache=cache, budget=budget)
+    def prepare(log: LogWriter, parallel: int | None = None, pace: float | None = None) -> Run:
+        return Run(world, settings, cast, log, cache=cache, budget=budget, parallel=parallel, pace=pace)
 
     return prepare

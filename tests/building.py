@@ -85,6 +85,11 @@ def words(request: Request) -> str:
     return request.candidates[0] if request.role == SELECTOR else f"{request.role} {request.turn}"
 
 
+def alone(world: World) -> int | None:
+    """How many episodes to ask for where a test is of one: none is asked for where the world has but one."""
+    return 1 if world.spec.arrivals is not None else None
+
+
 def played(
     world: World,
     say: Say | Player = words,
@@ -102,7 +107,7 @@ def played(
         path = Path(folder) / "run.jsonl"
         with LogWriter(path) as log:
             models = dict.fromkeys((*world.agents, SELECTOR), player)
-            settings = settings_for(world, seed=seed, language=language, facts=facts)
+            settings = settings_for(world, seed=seed, language=language, facts=facts, episodes=alone(world))
             run = Run(world, settings, models, log, outside=outside or Live())
             if in_autogen:
                 from sim.stage.adapter.chat import play  # noqa: PLC0415 - slow to import, and few tests need it
@@ -120,7 +125,8 @@ def started(world: World, say: Say | Player = words, *, seed: int = 1, language:
     """The episode of a run that goes nowhere, before it is started."""
     player = say if isinstance(say, Player) else Player(say)
     models = dict.fromkeys((*world.agents, SELECTOR), player)
-    return Run(world, settings_for(world, seed=seed, language=language), models, LogWriter(None)).begin()
+    settings = settings_for(world, seed=seed, language=language, episodes=alone(world))
+    return Run(world, settings, models, LogWriter(None)).begin()
 
 
 def of(log: RunLog, kind: str) -> list[Any]:

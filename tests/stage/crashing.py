@@ -1,7 +1,7 @@
 """Runs that are killed: a process of its own that plays a world in children and kills them at random instants.
 
-Called as ``python -m tests.stage.crashing FOLDER WORLD VARIANT LANGUAGE EPISODES KILLS SEED HOW``; prints as JSON how
-many were stopped before their end, and of how many logs what came out was not the straight run's.
+Called as ``python -m tests.stage.crashing FOLDER WORLD VARIANT LANGUAGE EPISODES KILLS SEED HOW``; prints as JSON
+how many were stopped before their end, and of which logs what came out was not the straight run's.
 """
 
 from __future__ import annotations
@@ -13,17 +13,18 @@ import resource
 import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import sim
 from sim.errors import SimError
+from sim.models import catalog
 from sim.record.log import LogWriter, RunLog
 from sim.stage.adapter.chat import play
 from sim.stage.casting import models_for
-from sim.stage.resume import live_models, resumed, world_of
 from sim.stage.providers import Providers
-from sim.models import catalog
+from sim.stage.resume import live_models, resumed, world_of
 from sim.stage.run import Run, settings_for
 from sim.world.world import World
 from tests.stage.test_resume import bare
@@ -69,7 +70,7 @@ def killed(pid: int, path: Path, size: int) -> bool:
     """Wait until a log has grown to a size, and kill who writes it; whether it was still at it."""
     while (done := os.waitpid(pid, os.WNOHANG))[0] == 0:
         if path.exists() and path.stat().st_size >= size:
-            time.sleep(random.random() * 0.002)  # noqa: S311 - the instant is what must not matter
+            time.sleep(random.random() * 0.002)
             os.kill(pid, signal.SIGKILL)
             _, status = os.waitpid(pid, 0)
             return os.WIFSIGNALED(status)
@@ -81,10 +82,11 @@ def killed(pid: int, path: Path, size: int) -> bool:
 def main() -> None:
     """Play once straight; then kill, go on, kill again, and compare."""
     folder, name, variant, language, episodes, kills, seed, how = sys.argv[1:]
-    there, chance = Path(folder), random.Random(int(seed))  # noqa: S311 - where to stop
+    there, chance = Path(folder), random.Random(int(seed))
     world, many = sim.load(WORLDS / name, variant=variant or None), int(episodes) or None
     straight = there / "straight.jsonl"
-    whole(world, straight, language, many, there / "work")
+    work = there / "work"
+    whole(world, straight, language, many, work)
     wanted, length = bare(straight), straight.stat().st_size
     first = straight.read_bytes().index(b"\n") + 1
     stopped, different, number = 0, [], 0
@@ -95,8 +97,8 @@ def main() -> None:
         while not begun or not RunLog.open(path).is_complete:
             now = path.stat().st_size if begun else first
             size = chance.randrange(now, length)
-            task = (lambda p: lambda: go_on(p, there / "work"))(path) if begun else (
-                lambda p: lambda: whole(world, p, language, many, there / "work"))(path)  # fmt: skip
+            play_on = partial(go_on, path, work)
+            task = play_on if begun else partial(whole, world, path, language, many, work)
             if how == "full":
                 status = os.waitpid(child(task, max(size, first)), 0)[1]
                 assert os.waitstatus_to_exitcode(status) in {0, 3}, "a child failed of itself"
@@ -105,7 +107,7 @@ def main() -> None:
                 stopped += killed(child(task), path, size)
             begun = True
             if chance.random() < 0.5:
-                os.waitpid(child((lambda p: lambda: go_on(p, there / "work"))(path)), 0)
+                os.waitpid(child(play_on), 0)
         if bare(path) != wanted:
             different.append(number)
         path.unlink()

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from sim.errors import RunLogError
 from sim.record.log import RunLog
 from sim.stage.resume import check_open
-from sim.errors import RunLogError
 from tests.stage.crashing import bare, go_on
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,8 +29,7 @@ CASES = [
 
 def stopped(folder: Path, case: tuple[str, str, str, int], kills: int, how: str = "kill", seed: int = 1) -> int:
     """How often runs were stopped; every log that they left was gone on with, and compared."""
-    world, variant, language, episodes = case
-    command = [sys.executable, "-m", "tests.stage.crashing", folder, world, variant, language, episodes, kills, seed, how]
+    command = [sys.executable, "-m", "tests.stage.crashing", folder, *case, kills, seed, how]
     done = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     told = json.loads(done.stdout.splitlines()[-1])

@@ -26,6 +26,7 @@ from sim.stage.run import Run, settings_for
 from sim.world.folders import variants_of
 from sim.world.kinds import Kind
 from sim.world.world import World
+from tests.building import alone
 from tests.stage.test_episode import HOSTILE, Ledger
 
 WORLDS = Path(__file__).resolve().parent.parent.parent / "worlds"
@@ -246,7 +247,8 @@ def play(
     desks = [a for a in world.agents if world.spec.roles[world.cast[a]].kind == "executor"]
     if manners is not SILENT:
         models |= dict.fromkeys(desks, Desk(seed, manners, records))
-    Run(world, settings_for(world, seed=seed, language=language, facts=facts), models, sink).play()
+    settings = settings_for(world, seed=seed, language=language, facts=facts, episodes=alone(world))
+    Run(world, settings, models, sink).play()
     return Game(world, language, list(records), table)
 
 

@@ -29,6 +29,7 @@ from sim.stage.casting import speakers
 from sim.stage.episode import drive
 from sim.stage.run import Run, settings_for
 from sim.world.world import OUT_OF_LIMITS, World
+from tests.building import alone
 from tests.stage.test_episode import Ledger
 from tests.worlds.players import (
     CASES,
@@ -156,7 +157,8 @@ def scripted(world: World, language: str, seed: int) -> list[dict[str, Any]]:
     desks = [a for a in world.agents if world.spec.roles[world.cast[a]].kind == "executor"]
     models: dict[str, Model] = dict.fromkeys(speakers(world), Scripted())
     models |= dict.fromkeys(desks, Ready(records))
-    Run(world, settings_for(world, seed=seed, language=language), models, records).play()
+    settings = settings_for(world, seed=seed, language=language, episodes=alone(world))
+    Run(world, settings, models, records).play()
     return list(records)
 
 
@@ -258,7 +260,8 @@ class Keyed:
 def straight(world: World, seed: int, driver: Callable[[Run], None], model: Any) -> tuple[Ledger, bool]:
     """The records of a run, and whether its model failed."""
     records = Ledger()
-    run = Run(world, settings_for(world, seed=seed, language="en"), dict.fromkeys(speakers(world), model), records)
+    settings = settings_for(world, seed=seed, language="en", episodes=alone(world))
+    run = Run(world, settings, dict.fromkeys(speakers(world), model), records)
     try:
         driver(run)
     except ModelError:

@@ -529,7 +529,7 @@ def test_the_prompt_of_every_turn_is_built_again_from_the_log(
     every = max(1, len(turns) // 40)
     for turn in turns[::every]:
         moment = before_turn(log, turn, world)
-        built = build(world, moment.situation, moment.said, moment.record.speaker, language)
+        built = build(moment.world or world, moment.situation, moment.said, moment.record.speaker, language)
         assert built.digest == sent[turn, moment.record.speaker], f"turn {turn}"
 
 

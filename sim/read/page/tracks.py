@@ -112,8 +112,9 @@ def facts(
     """How the facts went: as they stood when each step was over."""
     found = Facts(world, agents, log.header.language, role)
     fold = Fold(log.header)
+    situation: Situation | None = None
     for index, record in enumerate(log.records):
-        situation = fold.take(record)
+        situation = fold.take(record) or situation
         is_last = index + 1 == len(at) or at[index + 1] > at[index]
         if is_last and situation is not None:
             found.note(at[index], situation)
