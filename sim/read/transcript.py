@@ -76,7 +76,7 @@ class Transcript:
         self._found: dict[tuple[int, str], list[str]] = {}
         self._drawn: dict[int, dict[str, str]] = {}
         arrivals = self._world.arrivals
-        self._is_many = (header.episodes or 1) > 1 or (arrivals is not None and header.episodes is None)
+        self.is_many = (header.episodes or 1) > 1 or (arrivals is not None and header.episodes is None)
         self._names = {role: label_of(persona.name, self.language) or role for role, persona in cast.items()}
         for role in roles:
             if role not in self._names:
@@ -232,7 +232,7 @@ class Transcript:
     def _entry(self, kind: Any, minutes: float, text: str, **more: Any) -> Entry:
         time = self.time(minutes)
         words = "\n".join(map(one_line, text.split("\n"))) if kind == "turn" else one_line(text)
-        return Entry(kind, time, minutes, words, episode=self._episode if self._is_many else 0, **more)
+        return Entry(kind, time, minutes, words, episode=self._episode if self.is_many else 0, **more)
 
 
 def _value(value: Any) -> str:

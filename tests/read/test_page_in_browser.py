@@ -219,3 +219,30 @@ def test_hostile_words_run_nothing_and_are_seen_as_they_were_said(
     assert browser.title != "1"
     assert browser.find_elements(By.CSS_SELECTOR, "img") == []
     assert browser.get_log("browser") == []
+
+
+def test_of_several_episodes_all_or_one_is_shown(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    """The slider goes through the turns of one alone; map and facts are that episode's, and queues are drawn."""
+    log = sim.run("hospital_visit", variant="day", seed=4, episodes=4, out=tmp_path / "day.jsonl")
+    page = tmp_path / "day.html"
+    page.write_text(to_html(log), encoding="utf-8")
+    _open(browser, page)
+    turns = {e: [r for r in log.records if r.type == "turn" and r.episode == e] for e in range(1, 5)}
+    everything = browser.execute_script("return document.querySelector('#slider').max")
+    assert int(everything) == sum(map(len, turns.values())) + 3
+    chooses = "const s = document.querySelector('#episode'); s.value = '3'; s.dispatchEvent(new Event('change'))"
+    browser.execute_script(chooses)
+    assert browser.execute_script("return document.querySelector('#slider').max") == str(len(turns[3]))
+    shown = {
+        e.get_attribute("data-episode") for e in browser.find_elements(By.CSS_SELECTOR, ".piece:not([hidden])")
+    }
+    assert shown == {"3"}
+    for number in (1, len(turns[3]) // 2, len(turns[3])):
+        _move(browser, number)
+        assert turns[3][number - 1].text in _texts(browser, ".turn.now .words")[0]
+        assert _texts(browser, "#where")[0].endswith(f"#3 · {_texts(browser, '.turn.now .by b')[0]}")
+    assert _texts(browser, "#map .place") == ["went home with the medicine"]
+    assert len(_texts(browser, "#queues .legend")) == len({r.resource for r in log.records if r.type == "resource"})
+    canvas = "const c = document.querySelector('#waiting canvas'); return [c.width > 0, c.height > 0]"
+    assert browser.execute_script(canvas) == [True, True]
+    assert browser.get_log("browser") == []

@@ -24,7 +24,7 @@
     return shown ? Object.assign(shown.cloneNode(true), { className: `${shown.className} ${small}` }) : make("span", `badge ${small}`, "·");
   };
 
-  let viewer = -1, positions = [], position = 0, view = { from: 0, step: 0, place: 0 };
+  let viewer = -1, episode = 0, positions = [], position = 0, view = { from: 0, step: 0, place: 0 };
 
   // ── conversation ──
   const blocks = $$(".chunk").map((node) => {
@@ -35,7 +35,8 @@
   for (const { pieces } of blocks) for (const { node, step } of pieces) {
     if (node.classList.contains("turn")) turns[step] ??= node;
   }
-  const seen = (node) => viewer < 0 || node.dataset.seen === undefined || node.dataset.seen.split(" ").includes(String(viewer));
+  const seen = (node) => (!episode || +node.dataset.episode === episode) && sees(node);
+  const sees = (node) => viewer < 0 || node.dataset.seen === undefined || node.dataset.seen.split(" ").includes(String(viewer));
   let lit = null;
   const showConversation = ({ step, place }, scrolls) => {
     for (const block of blocks) {
@@ -82,12 +83,13 @@
     box.scrollLeft = (at.x + at.width / 2 - svg.viewBox.baseVal.x) * scale - box.clientWidth / 2;
     box.scrollTop = (at.y + at.height / 2 - svg.viewBox.baseVal.y) * scale - box.clientHeight / 2;
   };
-  const showMap = ({ step }) => {
+  const showMap = ({ step, place }) => {
     if (!svg) return;
-    const taken = new Map(), been = new Set();
+    const taken = new Map(), been = new Set(), whose = data.steps[place][3];
     let now = "";
-    for (const [at, from, to] of data.moves) {
+    for (const [at, from, to, of] of data.moves) {
       if (at > step) break;
+      if (of !== whose) continue;
       if (from === "") { taken.clear(); been.clear(); } else {
         const key = `${from}>${to}`;
         taken.set(key, (taken.get(key) || 0) + 1);
@@ -145,7 +147,7 @@
       const text = at < 0 || !isKnown ? null : fact.c[at][1];
       if (text !== fact.shown) { fact.value.textContent = text ?? ""; fact.shown = text; }
       fact.row.hidden = text === null;
-      fact.row.classList.toggle("changed", text !== null && at > 0 && fact.c[at][0] >= from && from > 0);
+      fact.row.classList.toggle("changed", text !== null && at > 0 && fact.c[at][0] >= from && from > 0 && data.steps[from - 1][3] === data.steps[from][3]);
     }
     for (const group of groups) {
       if (group.isMany) group.node.hidden = group.facts.every((fact) => fact.row.hidden);
@@ -196,7 +198,7 @@
   // The line at the present step; a chart is drawn some time after it is made, and has no scale before.
   const point = (chart) => {
     const mark = $(".mark", chart.over) || chart.over.appendChild(make("div", "mark"));
-    mark.style.left = `${chart.valToPos(view.step, "x")}px`;
+    mark.style.left = `${chart.valToPos(chart.isOfTime ? data.steps[view.place][4] : view.step, "x")}px`;
   };
   const plots = [];
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -227,21 +229,57 @@
     showSums(view);
   };
 
+  // ── queues ──
+  const waits = [];
+  const drawQueues = () => {
+    for (const chart of waits.splice(0)) chart.destroy();
+    const holder = $("#waiting");
+    if (!holder || !holder.clientWidth) return;
+    const { names, rows } = data.queues, ink = colour("--soft"), grid = colour("--line");
+    const x = [], columns = names.map(() => []), now = names.map(() => 0);
+    for (const [minute, which, waiting] of rows) {
+      now[which] = waiting;
+      if (x[x.length - 1] === minute) columns.forEach((column, i) => { column[column.length - 1] = now[i]; });
+      else { x.push(minute); columns.forEach((column, i) => column.push(now[i])); }
+    }
+    const list = $("#queues .list");
+    list.replaceChildren(...names.map((name, i) => { const node = make("span", `legend t${i % 12}`, name); return node; }));
+    const axis = { stroke: ink, grid: { stroke: grid, width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
+    const stepped = uPlot.paths.stepped({ align: 1 });
+    const chart = new uPlot({
+      width: holder.clientWidth, height: 160, legend: { show: false }, cursor: { y: false, points: { show: false }, drag: { x: false } },
+      scales: { x: { time: false }, y: { range: (_, low, high) => [0, Math.max(1, high)] } },
+      axes: [{ ...axis, size: 30 }, { ...axis, size: 40, incrs: [1, 2, 5, 10, 20, 50, 100, 1000] }],
+      hooks: { draw: [(drawn) => { point(drawn); }] },
+      series: [{}, ...names.map((_, i) => ({ stroke: colour(`--c${i % 12}`), width: 1.8, points: { show: false }, paths: stepped }))],
+    }, [x, ...columns], holder);
+    chart.isOfTime = true;
+    point(chart);
+    chart.over.addEventListener("click", (event) => {
+      const minute = chart.posToVal(event.offsetX, "x");
+      go(nearest(Math.max(0, data.steps.findLastIndex((step) => step[4] <= minute))), true);
+    });
+    waits.push(chart);
+  };
+
   // ── the slider ──
   const slider = $("#slider"), where = $("#where");
   const nearest = (step) => Math.max(0, until(positions.map((at) => [at]), step));
   const go = (to, scrolls) => {
     position = Math.min(Math.max(0, to), positions.length - 1);
     const place = positions[position], next = positions[position + 1] ?? last + 1;
-    view = { from: place, place, step: next - 1 };
+    let step = next - 1;
+    while (step > place && data.steps[step][3] !== data.steps[place][3]) step--;
+    view = { from: place, place, step };
     slider.value = position;
-    const [time, state, who] = data.steps[place];
-    where.textContent = `${position} ${words.of} ${positions.length - 1} · ${time} · ${who < 0 ? (position ? state : words.start) : data.names[who]}`;
+    const [time, state, who, of] = data.steps[place], number = $("#episode") ? `#${of} · ` : "";
+    where.textContent = `${position} ${words.of} ${positions.length - 1} · ${time} · ${number}${who < 0 ? (position ? state : words.start) : data.names[who]}`;
     slider.setAttribute("aria-valuetext", where.textContent);
     showConversation(view, scrolls && document.body.dataset.tab === "transcript");
     showMap(view);
     showFacts(view);
     showSums(view);
+    waits.forEach(point);
   };
   const look = (as, scrolls) => {
     const place = positions[position];
@@ -251,22 +289,22 @@
       node.hidden = !seen(node);
       if (node.dataset.who !== undefined) node.classList.toggle("foreign", as >= 0 && +node.dataset.who !== as);
     }
-    for (const panel of [$("#map"), $("#sums")]) if (panel) panel.hidden = as >= 0;
+    for (const panel of [$("#map"), $("#sums"), $("#queues")]) if (panel) panel.hidden = as >= 0;
     for (const tab of $$('.tabs [data-tab="map"], .tabs [data-tab="sums"]')) tab.hidden = as >= 0;
     const note = $("#hiding");
     note.hidden = as < 0;
     if (as >= 0) note.textContent = words.hiding.replace("{role}", $("#as").selectedOptions[0].dataset.id);
     if (as >= 0 && ["map", "sums"].includes(document.body.dataset.tab)) open("transcript");
-    positions = data.steps.map((_, step) => step).filter((step) => !turns[step] || !turns[step].hidden);
+    positions = data.steps.map((_, step) => step).filter((step) => (!episode || data.steps[step][3] === episode) && (!turns[step] || !turns[step].hidden));
     slider.max = positions.length - 1;
     go(place === undefined ? positions.length - 1 : nearest(place), scrolls);
-    if (as < 0) drawAll();
+    if (as < 0) { drawAll(); drawQueues(); }
   };
   const open = (tab) => {
     document.body.dataset.tab = tab;
     for (const button of $$(".tabs button")) button.setAttribute("aria-pressed", button.dataset.tab === tab);
     if (tab === "sums") drawAll();
-    if (tab === "map") follow();
+    if (tab === "map") { follow(); drawQueues(); }
     if (tab === "transcript") lit?.scrollIntoView({ block: "center" });
     else $("main").scrollIntoView();
   };
@@ -275,6 +313,7 @@
   $("#back").addEventListener("click", () => go(position - 1, true));
   $("#on").addEventListener("click", () => go(position + 1, true));
   $("#as")?.addEventListener("change", (event) => look(+event.target.value, true));
+  $("#episode")?.addEventListener("change", (event) => { episode = +event.target.value; look(viewer, true); });
   $("#zoom")?.addEventListener("click", () => { isWhole = !isWhole; follow(); });
   for (const button of $$(".tabs button")) button.addEventListener("click", () => open(button.dataset.tab));
   $("#transcript").addEventListener("click", (event) => {
@@ -289,12 +328,13 @@
     go(to, true);
   });
   let waiting = 0;
-  addEventListener("resize", () => { clearTimeout(waiting); waiting = setTimeout(() => { follow(); drawAll(); }, 120); });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
+  addEventListener("resize", () => { clearTimeout(waiting); waiting = setTimeout(() => { follow(); drawAll(); drawQueues(); }, 120); });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { drawAll(); drawQueues(); });
 
   const print = (isPrinting) => () => {
     document.documentElement.classList.toggle("printing", isPrinting);
     drawAll();
+    drawQueues();
   };
   addEventListener("beforeprint", print(true));
   addEventListener("afterprint", print(false));

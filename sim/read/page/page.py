@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
@@ -20,7 +21,7 @@ from markupsafe import Markup
 from sim.errors import DefinitionError, RunLogError
 from sim.read.graph import to_svg
 from sim.read.page.pieces import Telling, chunks, members, tell
-from sim.read.page.tracks import calls, facts, money, moves
+from sim.read.page.tracks import calls, facts, money, moves, queues
 from sim.read.page.words import words
 from sim.read.transcript import Transcript
 from sim.record.log import RunLog
@@ -69,11 +70,13 @@ def _page(log: RunLog, role: str | None) -> str:
         "words": text,
         "names": [m.name for m in cast],
         "colours": [m.colour for m in cast],
-        "steps": [[time, transcript.state(state)[:200], who] for time, state, who in telling.steps],
+        "steps": [[s.time, transcript.state(s.state)[:200], s.who, s.episode, s.minutes] for s in telling.steps],
         "facts": [{"n": t.label, "o": t.owner, "c": t.changes, "k": t.known} for t in tracks],
     }
     if role is None:
         data["moves"] = moves(log, telling.at)
+        labels = {n: label_of(r.label, log.header.language) for n, r in transcript.world.resources.items()}
+        data["queues"] = queues(log, labels)
         keys = [agents.index(k) if k in agents else -1 for k in spent["keys"]]
         data["calls"] = {"keys": keys, "rows": spent["rows"], "currency": spent["currency"]}
     scripts = [_resource(name) for name in _SCRIPTS]
@@ -90,6 +93,8 @@ def _page(log: RunLog, role: str | None) -> str:
         role=role,
         me=cast[agents.index(role)] if role else None,
         chunks=list(chunks(telling.pieces)),
+        episodes=sorted({s.episode for s in telling.steps}) if transcript.is_many else [],
+        has_queues=bool(role is None and data["queues"]["rows"]),
         spent=spent if role is None else None,
         **_heading(log, transcript, telling, spent, role),
     )
@@ -114,11 +119,18 @@ def _heading(
         "title": one_line(label_of(world.title, language) or log.header.world)[:200],
         "about": one_line(label_of(world.about, language))[:1000],
         "run": one_line(log.name)[:200] if role is None else "",
-        "ends": [(one_line(labels.get(r.outcome) or r.outcome)[:300], r.kind) for r in ended[:20]],
+        "ends": _ends(ended, labels),
         "figures": figures,
         "details": [] if role else [(", ".join(models)[:300], "models"), (str(log.header.seed)[:40], "seed")],
         "is_complete": log.is_complete,
     }
+
+
+def _ends(ended: list[EpisodeEnded], labels: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The outcomes, each once, with how often it came where there were several episodes."""
+    counts = Counter((r.outcome, r.kind) for r in ended)
+    times = {key: f" ×{n}" if len(ended) > 1 else "" for key, n in counts.items()}
+    return [(one_line(labels.get(o) or o)[:300] + times[o, kind], kind) for o, kind in list(counts)[:20]]
 
 
 def _world(log: RunLog) -> World | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sim.read.transcript import Entry, Transcript
 from sim.record.log import RunLog
@@ -46,14 +47,24 @@ class Member:
     colour: int
 
 
+class Step(NamedTuple):
+    """A place of the slider: time of day, state, the number of the speaker, the episode, and simulated minutes."""
+
+    time: str
+    state: str
+    who: int
+    episode: int
+    minutes: float
+
+
 @dataclass
 class Telling:
-    """All pieces; for each record the step that it belongs to; for each step its time, state and speaker."""
+    """All pieces; for each record the step that it belongs to; all steps; of each episode its present scene."""
 
     pieces: list[Piece] = field(default_factory=list)
     at: list[int] = field(default_factory=list)
-    steps: list[tuple[str, str, int]] = field(default_factory=list)
-    scene: Piece | None = None
+    steps: list[Step] = field(default_factory=list)
+    scenes: dict[int, Piece] = field(default_factory=dict)
 
 
 def initials(name: str) -> str:
@@ -96,13 +107,14 @@ def tell(log: RunLog, agents: Sequence[str], role: str | None, comma: str) -> Te
     others = {} if role else {i: Transcript(log.header, agent) for i, agent in enumerate(agents)}
     telling = Telling()
     last: tuple[str, ...] | None = None
-    turn = 0
+    turns: dict[int, int] = {}
     for record in log.records:
         entries = list(transcript.of(record))
+        episode = getattr(record, "episode", 0)
         if _begins_step(record, entries, telling):
             telling.steps.append(_step(record, transcript, agents))
         telling.at.append(max(0, len(telling.steps) - 1))
-        is_ahead = isinstance(record, WarningNote) and record.turn > turn
+        is_ahead = isinstance(record, WarningNote) and record.turn > turns.get(episode, 0)
         new = [Piece(e, telling.at[-1] + is_ahead, e.text[:LONGEST]) for e in entries]
         for piece in new:
             if piece.entry.kind == "state":
@@ -110,9 +122,11 @@ def tell(log: RunLog, agents: Sequence[str], role: str | None, comma: str) -> Te
             if isinstance(record, Turn | Narration) and piece.entry.kind != "state":
                 last = _heard(piece, record, agents, last, comma if not role else None, transcript)
         telling.pieces += new
-        turn = record.turn if isinstance(record, Turn) else 0 if isinstance(record, EpisodeStarted) else turn
+        if isinstance(record, Turn):
+            turns[episode] = record.turn
         if not role:
-            _see(telling, new, {i: {e.kind for e in other.of(record)} for i, other in others.items()})
+            kinds = {i: {str(e.kind) for e in other.of(record)} for i, other in others.items()}
+            _see(telling, new, kinds, episode if transcript.is_many else 0)
     for piece in telling.pieces:
         piece.step = min(piece.step, max(0, len(telling.steps) - 1))
     return telling
@@ -122,12 +136,11 @@ def _begins_step(record: AnyRecord, entries: list[Entry], telling: Telling) -> b
     return isinstance(record, EpisodeStarted) or (any(e.kind == "turn" for e in entries) and bool(telling.steps))
 
 
-def _step(record: AnyRecord, transcript: Transcript, agents: Sequence[str]) -> tuple[str, str, int]:
-    if isinstance(record, Turn):
-        speaker = agents.index(record.speaker) if record.speaker in agents else -1
-        return transcript.time(record.time), record.state, speaker
-    assert isinstance(record, EpisodeStarted)  # noqa: S101 - no other record begins a step
-    return transcript.time(record.time), record.state, -1
+def _step(record: AnyRecord, transcript: Transcript, agents: Sequence[str]) -> Step:
+    assert isinstance(record, Turn | EpisodeStarted)  # noqa: S101 - no other record begins a step
+    is_spoken = isinstance(record, Turn) and record.speaker in agents
+    speaker = agents.index(record.speaker) if isinstance(record, Turn) and is_spoken else -1
+    return Step(transcript.time(record.time), record.state, speaker, record.episode, record.time)
 
 
 def _heard(
@@ -149,7 +162,7 @@ def _heard(
     return audience
 
 
-def _see(telling: Telling, new: list[Piece], kinds: dict[int, set[str]]) -> None:
+def _see(telling: Telling, new: list[Piece], kinds: dict[int, set[str]], episode: int) -> None:
     """Note which agents are shown the pieces of a record, as ``sim replay --as`` would show them.
 
     A scene is shown to an agent when it first hears something in it.
@@ -158,8 +171,8 @@ def _see(telling: Telling, new: list[Piece], kinds: dict[int, set[str]]) -> None
         seen = [i for i, found in kinds.items() if piece.entry.kind in found]
         piece.seen = [] if piece.entry.kind == "state" else None if len(seen) == len(kinds) else seen
         if piece.entry.kind == "state":
-            telling.scene = piece
-    scene = telling.scene
+            telling.scenes[piece.entry.episode] = piece
+    scene = telling.scenes.get(episode)
     if scene is not None and scene.seen is not None:
         scene.seen += [i for i, found in kinds.items() if "state" in found and i not in scene.seen]
 

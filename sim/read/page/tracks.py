@@ -11,7 +11,7 @@ from sim.engine.situation import Situation, is_in, scope
 from sim.read.fold import Fold
 from sim.read.ledger import Row, cost_of, told
 from sim.record.log import RunLog
-from sim.record.records import Call, EpisodeStarted, Transition, Turn
+from sim.record.records import Call, EpisodeStarted, ResourceNote, Transition, Turn
 from sim.world.kinds import Value, label_of, one_line, show_number, to_json
 from sim.world.world import FactDef, World
 
@@ -121,15 +121,28 @@ def facts(
     return sorted(found.tracks.values(), key=lambda t: not t.is_labelled)
 
 
-def moves(log: RunLog, at: Sequence[int]) -> list[tuple[int, str, str]]:
-    """The arrows that were taken; the beginning of an episode comes from nowhere."""
+def moves(log: RunLog, at: Sequence[int]) -> list[tuple[int, str, str, int]]:
+    """The arrows that were taken, each with its step and episode; the beginning of one comes from nowhere."""
     found = []
     for record, step in zip(log.records, at, strict=True):
         if isinstance(record, EpisodeStarted):
-            found.append((step, "", record.state))
+            found.append((step, "", record.state, record.episode))
         elif isinstance(record, Transition):
-            found.append((step, record.from_, record.to))
+            found.append((step, record.from_, record.to, record.episode))
     return found
+
+
+def queues(log: RunLog, labels: Mapping[str, str]) -> dict[str, Any]:
+    """How many waited for each resource, from the simulated minute on at which that changed."""
+    names: list[str] = []
+    rows: list[tuple[float, int, int]] = []
+    for record in log.records:
+        if isinstance(record, ResourceNote):
+            if record.resource not in names:
+                names.append(record.resource)
+            rows.append((record.time, names.index(record.resource), record.waiting))
+    shown = [one_line(labels.get(name) or name.replace("_", " "))[:80] for name in names]
+    return {"names": shown, "rows": rows}
 
 
 def calls(log: RunLog, at: Sequence[int], unknown: str) -> dict[str, Any]:
@@ -163,21 +176,21 @@ def calls(log: RunLog, at: Sequence[int], unknown: str) -> dict[str, Any]:
 
 def _steps_of_calls(log: RunLog, at: Sequence[int]) -> dict[int, int]:
     found: dict[int, int] = {}
-    waiting: list[Call] = []
-    turn = step = 0
+    waiting: dict[int, list[Call]] = {}
+    turns: dict[int, int] = {}
+    step = 0
     for record, place in zip(log.records, at, strict=True):
         step = place
         if isinstance(record, Turn):
-            turn = record.turn
-            found.update((c.seq, place) for c in waiting if c.turn <= turn)
-            waiting = [c for c in waiting if c.turn > turn]
-        elif isinstance(record, EpisodeStarted):
-            turn = 0
-        elif isinstance(record, Call) and record.turn <= turn:
+            turns[record.episode] = record.turn
+            open_calls = waiting.get(record.episode, [])
+            found.update((c.seq, place) for c in open_calls if c.turn <= record.turn)
+            waiting[record.episode] = [c for c in open_calls if c.turn > record.turn]
+        elif isinstance(record, Call) and record.turn <= turns.get(record.episode, 0):
             found[record.seq] = place
         elif isinstance(record, Call):
-            waiting.append(record)
-    found.update((c.seq, step) for c in waiting)
+            waiting.setdefault(record.episode, []).append(record)
+    found.update((c.seq, step) for calls_left in waiting.values() for c in calls_left)
     return found
 
 
