@@ -68,9 +68,9 @@ def resume(
     listen = (
         None if as_json else _new(log, listener(world.agents, people if len(people) < len(world.agents) else []))
     )
-    if not as_json:
-        say(f"going on after record {len(log.records) - 1} of {log.path}")
     with LogWriter.after(log) as writer:
+        if not as_json:
+            say(f"going on after record {len(log.records) - 1} of {log.path}")
         played = resumed(
             log, world, cast, writer, live=Live(person.pick), listener=listen, cache=kept, budget=budget
         )
