@@ -74,6 +74,12 @@ class Recorded:
         return Reply(call.answer, call.usage, cost, call.currency, call.measured, model, price)
 
 
+def recorded(records: Iterable[AnyRecord], models: Mapping[str, Mapping[str, Any]]) -> dict[str, Recorded]:
+    """The recorded answers of each agent, by the models that a header describes."""
+    answers = list(records)
+    return {a: Recorded(answers, str(told.get("name", "")), told) for a, told in models.items()}
+
+
 def _where(request: Request) -> str:
     return f"turn {request.turn}" + (f", repair {request.attempt}" if request.attempt else "")
 

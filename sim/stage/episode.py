@@ -7,7 +7,7 @@ None. An AutoGen group chat drives it through its selection function and its age
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
@@ -25,6 +25,7 @@ from sim.models.cache import Cache
 from sim.models.model import Model
 from sim.models.outside import Live, Outside
 from sim.record.log import Sink
+from sim.stage.changes import Change, Changes, View
 from sim.stage.digests import digested
 from sim.stage.exchange import Exchange, Pending, Stage
 from sim.stage.narrator import Narrator, acts_json, facts_json
@@ -57,6 +58,7 @@ class Episode:
         listener: Listener | None = None,
         cache: Cache | None = None,
         budget: Budget | None = None,
+        changes: Sequence[Change] = (),
     ) -> None:
         self.world = world
         self.language = language
@@ -73,6 +75,7 @@ class Episode:
             budget,
             {name: model.description for name, model in models.items()},
         )
+        self._changes = Changes(c for c in changes if c.fork.episode == number)
         self._clock = clock
         self._log = log
         self._listener = listener
@@ -108,7 +111,24 @@ class Episode:
             self._settle(pending)
         if self.situation.outcome is not None:
             return None
+        for change in self._changes.due(self.situation.turn + 1):
+            self._do(change)
         return next_speaker(self.world, self.situation) or self.selector.choose(self.situation)
+
+    def _do(self, change: Change) -> None:
+        """Change what is changed from outside; those who spoke at once may have been asked with it before."""
+        view = self._changes.done(self._stage, self.situation, change)
+        if not self._changes.is_told(change):
+            self._tell_all([change])
+        self._stage, self.situation = view.stage, view.situation
+        self.world, self.models = view.stage.world, view.stage.models
+        self._narrator = Narrator(self._stage, self.history, self._clock, self._note)
+        self.selector = Selector(self._stage, self.history, self._note)
+
+    def _tell_all(self, changes: Iterable[Change]) -> None:
+        for change in changes:
+            if change.told:
+                self._note("intervention", turn=change.fork.at, **change.told)
 
     def prompt(self, role: str) -> Prompt:
         """What an agent is shown for its next turn; built once for a situation, and for all who speak at once."""
@@ -123,6 +143,17 @@ class Episode:
                     self.world, self.situation, self.history, each, self.language, self._digests.get(each)
                 )
         return prompts[role]
+
+    def _prompt_of(self, role: str, view: View) -> Prompt:
+        """The prompt of one who speaks at once with others, perhaps after something was changed from outside."""
+        shown = self.prompt(role)
+        if view.situation is self.situation and view.stage is self._stage:
+            return shown
+        digest = self._digests.get(role)
+        made = prompt.build(view.stage.world, view.situation, self.history, role, self.language, digest)
+        if self._shown is not None:
+            self._shown[1][role] = made
+        return made
 
     def _asked_with(self, role: str) -> tuple[str, ...]:
         is_at_once = self.world.states[self.situation.state].is_at_once
@@ -142,7 +173,8 @@ class Episode:
             if len(together) > 1:
                 self._ask_all(together, role, shown)
             else:
-                answer = self._exchange(role, 0, self._note).answer(shown or self.prompt(role))
+                view = View(self._stage, self.situation)
+                answer = self._exchange(view, role, 0, self._note).answer(shown or self.prompt(role))
                 self._pending = Pending(role, answer, self._minutes(), self.situation.turn)
                 return answer.text
         answer, asked = self._at_once.pop(role), self._shown[0] if self._shown else self.situation
@@ -163,14 +195,16 @@ class Episode:
         state = self.world.states[self.situation.state]
         return self.situation.streams.at("duration", self.situation.turn).minutes(state.turn)
 
-    def _exchange(self, role: str, ahead: int, note: Any) -> Exchange:
+    def _exchange(self, view: View, role: str, ahead: int, note: Any) -> Exchange:
         heard = next((u.text for u in reversed(self.history) if role in u.heard_by and u.speaker != role), "")
         turn = self.situation.turn + 1 + ahead
-        return Exchange(self._stage, self.situation, role, turn, self._minutes(), heard, note)
+        given = self._changes.said(turn)
+        return Exchange(view.stage, view.situation, role, turn, self._minutes(), heard, note, given)
 
     def _ask_all(self, roles: tuple[str, ...], first: str, shown: Prompt | None) -> None:
         """Ask several agents, in parallel where their models wait for something; the log has them in order."""
-        prompts = {r: self.prompt(r) for r in roles}
+        views = self._changes.views(self._stage, self.situation, roles)
+        prompts = {r: self._prompt_of(r, views[r]) for r in roles}
         if shown is not None:
             prompts[first] = shown
         notes: dict[str, list[tuple[str, Any, dict[str, Any]]]] = {r: [] for r in roles}
@@ -179,11 +213,12 @@ class Episode:
             def keep(kind: str, measured: Any = None, /, **fields: Any) -> None:
                 notes[role].append((kind, measured, fields))
 
-            return self._exchange(role, index, keep).answer(prompts[role])
+            return self._exchange(views[role], role, index, keep).answer(prompts[role])
 
-        if not any(getattr(self.models[r], "is_remote", False) for r in roles):
+        if not any(getattr(views[r].stage.models[r], "is_remote", False) for r in roles):
             for index, role in enumerate(roles):
-                self._at_once[role] = self._exchange(role, index, self._note).answer(prompts[role])
+                self._tell_all(views[role].changes)
+                self._at_once[role] = self._exchange(views[role], role, index, self._note).answer(prompts[role])
             return
         with ThreadPoolExecutor(max_workers=min(PARALLEL, len(roles))) as pool:
             asked = [pool.submit(ask, index, role) for index, role in enumerate(roles)]
@@ -192,6 +227,7 @@ class Episode:
                 for role, future in zip(roles, asked, strict=True):
                     error = future.exception()
                     done += 1
+                    self._tell_all(views[role].changes)
                     for kind, measured, fields in notes[role]:
                         self._note(kind, measured, **fields)
                     if error is not None:

@@ -6,7 +6,7 @@ import functools
 import platform
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sim.engine.clock import Clock
-from sim.errors import DefinitionError, did_you_mean
+from sim.errors import DefinitionError
 from sim.models.budget import Budget
 from sim.models.cache import Cache
 from sim.models.model import Model
@@ -22,7 +22,9 @@ from sim.models.outside import Outside
 from sim.record.log import Sink
 from sim.record.records import FORMAT
 from sim.stage.casting import speakers
+from sim.stage.changes import Change
 from sim.stage.episode import Episode, Listener, drive
+from sim.stage.facts import facts_for
 from sim.world.kinds import Value, label_of, to_json
 from sim.world.library import in_language
 from sim.world.templates import render
@@ -60,20 +62,7 @@ def settings_for(
         raise DefinitionError(f"'{world.name}' does not speak '{spoken}'; it speaks {known}")
     names = {a: world.agent_name(a, spoken) for a in world.agents}
     words = opening if opening is not None else render(label_of(world.spec.opening, spoken), names)
-    return Settings(seed, spoken, words, _facts(world, facts or {}))
-
-
-def _facts(world: World, given: Mapping[str, object]) -> dict[str, Value]:
-    facts: dict[str, Value] = {}
-    for name, value in given.items():
-        fact = world.fact_at(name)
-        if fact is None:
-            raise DefinitionError(f"unknown fact '{name}'{did_you_mean(name, world.fact_keys())}")
-        try:
-            facts[name] = fact.kind.read(value)
-        except ValueError as error:
-            raise DefinitionError(f"the fact '{name}' {error}") from None
-    return facts
+    return Settings(seed, spoken, words, facts_for(world, facts or {}))
 
 
 def parse_facts(world: World, options: Mapping[str, str]) -> dict[str, object]:
@@ -105,8 +94,10 @@ class Run:
         log_format: int = FORMAT,
         cache: Cache | None = None,
         budget: Budget | None = None,
+        changes: Sequence[Change] = (),
     ) -> None:
         self.world = world
+        self._changes = changes
         self._format = log_format
         self.cache = cache
         self.budget = budget
@@ -124,6 +115,7 @@ class Run:
         world, settings = self.world, self.settings
         resolved, digest = in_language(world, settings.language)
         words = settings.opening if opening is None else opening
+        forks = [change.fork.model_dump(exclude_defaults=True) for change in self._changes]
         header = {
             "format": self._format,
             "world": world.name,
@@ -134,6 +126,7 @@ class Run:
             "models": {role: dict(self.models[role].description) for role in speakers(world)},
             "opening": words,
             "facts": {name: to_json(value) for name, value in settings.facts.items()},
+            **({"forks": forks} if forks else {}),
             "resolved": resolved,
         }
         self._note("header", header, _measured(self.log.path, self.budget))
@@ -151,6 +144,7 @@ class Run:
             listener=self._listener,
             cache=self.cache,
             budget=self.budget,
+            changes=self._changes,
         )
 
     def finish(self, episode: Episode) -> None:
