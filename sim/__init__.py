@@ -131,14 +131,14 @@ def fork(
     from sim.stage.adapter.chat import play  # noqa: PLC0415
     from sim.stage.casting import EVERYONE  # noqa: PLC0415
     from sim.stage.providers import Providers, budget_for, check_budget  # noqa: PLC0415
-    from sim.stage.resume import resumed, temperature_of  # noqa: PLC0415
+    from sim.stage.resume import resumed  # noqa: PLC0415
 
     log = run if isinstance(run, RunLog) else open(run)
     edited = None if world is None else _loaded(world, log.header.variant)
     folder = world if isinstance(world, str | Path) else None
     plan = forking.plan(log, at, episode, world=edited, folder=folder, personas=personas)
     listed = catalog.load()
-    providers = Providers(listed, temperature=temperature_of(plan.header), human=human)
+    providers = Providers(listed, human=human)
     given = models if isinstance(models, Mapping) else {EVERYONE: models} if models is not None else {}
     made = {name: providers.model(m) if isinstance(m, str) else m for name, m in given.items()}
     code = Path(allow_exec) if allow_exec is not None else None

@@ -37,6 +37,16 @@ def intervene(world: World, situation: Situation, facts: Mapping[str, Value], se
     return replace(after, waiting=left)
 
 
+def arrived(situation: Situation, turn: int) -> Situation:
+    """The situation at a turn of a round in which all speak at once, with what was changed ``ahead`` of it."""
+    for at, facts, seed in situation.ahead:
+        if at <= turn:
+            situation = changed(situation, facts, seed)
+    return (
+        replace(situation, ahead=tuple(a for a in situation.ahead if a[0] > turn)) if situation.ahead else situation
+    )
+
+
 def changed(situation: Situation, facts: Mapping[str, Value], seed: int | None = None) -> Situation:
     """The same situation with other facts and another seed; nothing else is looked at."""
     return replace(

@@ -18,7 +18,16 @@ from sim.engine.situation import Scope
 from sim.models.model import Request
 from sim.read.fold import values
 from sim.record.log import RunLog
-from sim.record.records import Call, EpisodeStarted, LookUp, Narration, Refusal, SummaryMade, Turn
+from sim.record.records import (
+    Call,
+    EpisodeStarted,
+    Intervention,
+    LookUp,
+    Narration,
+    Refusal,
+    SummaryMade,
+    Turn,
+)
 from sim.world.circles import Circle
 from sim.world.kinds import label_of
 from sim.world.sheet import sheet
@@ -53,6 +62,8 @@ class Leaks:
         self._said: list[Said] = []
         self._own: dict[str, list[str]] = {}
         self._facts: dict[str, Any] = {}
+        self._ahead: list[tuple[int, dict[str, Any]]] = []
+        self._turn = 0
         self._fixed: dict[str, list[str]] = {}
         self._asked: dict[tuple[int, int | None], list[tuple[int, Turn]]] = {}
         for at, record in enumerate(log.records):
@@ -64,7 +75,12 @@ class Leaks:
         while self._next < index:
             self._read(self._next)
             self._next += 1
-        scope = Scope(self._world, replace(request.situation, facts=values(self._facts)))
+        if request.world is not self._world:  # other personas, from a fork on
+            self._world, self._fixed = request.world, {}
+        facts = dict(self._facts)
+        for turn, changed in self._ahead:
+            facts |= changed if turn <= request.turn else {}
+        scope = Scope(self._world, replace(request.situation, facts=values(facts)))
         readers = self._readers(request, scope)
         wrong = self._history(request, readers)
         if wrong is None and request.purpose in {"turn", "repair", "look_up"}:
@@ -77,10 +93,19 @@ class Leaks:
         match record:
             case EpisodeStarted():
                 self._said, self._own, self._facts = [], {}, dict(record.facts)
+                self._ahead, self._turn = [], 0
                 everyone = frozenset(self._world.agents)
                 self._said.append(Said(0, "", self._log.header.opening, everyone))
             case Turn():
+                self._arrive(record.turn)
+                self._turn = record.turn
                 self._said.append(Said(index, record.speaker, record.text, frozenset(record.heard_by)))
+            case Intervention():
+                if record.say is not None:
+                    self._own.setdefault(record.role or "", []).extend((record.say, record.say[:QUOTED]))
+                self._ahead.append((record.turn, record.changed))
+                self._arrive(self._turn + 1)
+                return
             case Narration():
                 self._said.append(Said(index, "", record.text, frozenset(record.heard_by)))
             case SummaryMade():
@@ -93,6 +118,12 @@ class Leaks:
             case LookUp():
                 self._own.setdefault(record.role, []).append(record.result)
         self._facts |= getattr(record, "changed", None) or {}
+
+    def _arrive(self, turn: int) -> None:
+        """What was changed from outside before a turn holds when it has come."""
+        for _, changed in (a for a in self._ahead if a[0] <= turn):
+            self._facts |= changed
+        self._ahead = [a for a in self._ahead if a[0] > turn]
 
     def _readers(self, request: Request, scope: Mapping[str, Any]) -> tuple[str, ...]:
         """Those who may all know what is in a prompt: its agent, or all among whom a selector chooses."""

@@ -60,6 +60,16 @@ def changes_of(
     return tuple(found)
 
 
+def world_at(world: World, header: Header, episode: int, turn: int) -> World:
+    """A run's world as it was at a turn: with the personas that its forks had given it until then.
+
+    Raises:
+        DefinitionError: if they do not fit the world.
+    """
+    done = [f for f in header.forks if f.episode == episode and f.at <= turn]
+    return recast(world, {a: (p.persona, p.sheet) for f in done for a, p in f.personas.items()})
+
+
 @dataclass(frozen=True)
 class View:
     """What an agent is asked with; ``changes`` are new with its turn."""
@@ -107,8 +117,8 @@ class Changes:
             try:
                 after = intervene(change.world, situation, change.facts, change.fork.seed)
             except Refused as refusal:
-                facts = ", ".join(change.fork.facts)
-                raise DefinitionError(f"turn {change.fork.at}: with other {facts}, {refusal}") from None
+                facts = ", ".join(f"{name}={value}" for name, value in change.fork.facts.items())
+                raise DefinitionError(f"turn {change.fork.at}: with {facts}, {refusal}") from None
         told = {name: model.description for name, model in change.models.items()}
         return View(replace(stage, world=change.world, models=change.models, descriptions=told), after)
 
