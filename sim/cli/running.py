@@ -214,6 +214,7 @@ def report(path: Path, as_json: bool, work: Path | None) -> None:
                 },
                 "cost": {"amount": amount_of(book), "currency": book.currency},
                 "trace": log.trace,
+                "course": log.course,
                 **family(log.header, total),
                 "log": str(log.path),
                 "work": None if work is None else str(work),

@@ -234,6 +234,17 @@ class RunLog:
         return self.records[-1].hash
 
     @property
+    def course(self) -> str:
+        """The trace that the records after the header have by themselves.
+
+        It is the same for two runs that went the same way, whatever their headers say.
+        """
+        found = ""
+        for index in range(1, len(self.records)):
+            found = _chained(found, self.line(index))
+        return found
+
+    @property
     def is_complete(self) -> bool:
         """Whether the run came to its end."""
         return self.records[-1].type == "run_ended"

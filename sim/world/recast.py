@@ -11,6 +11,7 @@ from sim.errors import DefinitionError, did_you_mean
 from sim.world.cast import agents_of, persona_names
 from sim.world.folders import find_world, list_personas
 from sim.world.library import build
+from sim.world.lines import FROM_LOG
 from sim.world.source import Source, read_yaml
 from sim.world.world import World
 
@@ -40,7 +41,7 @@ def recast(world: World, sheets: Sheets) -> World:
         names = [played[a] for a in agents_of(role, spec)]
         resolved["world"]["roles"][role] = parts | ({"personas": names} if spec.count else {"persona": names[0]})
         resolved["personas"][name] = dict(sheet)
-    source = Source(resolved["world"], name=world.name)
+    source = Source(resolved["world"], name=FROM_LOG)
     personas = {n: Source(p, name=n) for n, p in resolved["personas"].items()}
     return build(source, personas, world.variant, world.rules or None, resolved.get("rules"))
 
