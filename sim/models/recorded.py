@@ -17,6 +17,8 @@ Key = tuple[int, int, int, str]
 class Recorded:
     """Answers as a log has them; never asks anyone else."""
 
+    keeps_budget = True  # an answer that is recorded was paid for before
+
     def __init__(self, records: Iterable[AnyRecord], name: str, description: Mapping[str, Any]) -> None:
         self.name = name
         self.description = description

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -70,6 +71,10 @@ def world_at(world: World, header: Header, episode: int, turn: int) -> World:
     return recast(world, {a: (p.persona, p.sheet) for f in done for a, p in f.personas.items()})
 
 
+def _shown(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
 @dataclass(frozen=True)
 class View:
     """What an agent is asked with; ``changes`` are new with its turn."""
@@ -117,7 +122,7 @@ class Changes:
             try:
                 after = intervene(change.world, situation, change.facts, change.fork.seed)
             except Refused as refusal:
-                facts = ", ".join(f"{name}={value}" for name, value in change.fork.facts.items())
+                facts = ", ".join(f"{name}={_shown(value)}" for name, value in change.fork.facts.items())
                 raise DefinitionError(f"turn {change.fork.at}: with {facts}, {refusal}") from None
         told = {name: model.description for name, model in change.models.items()}
         return View(replace(stage, world=change.world, models=change.models, descriptions=told), after)

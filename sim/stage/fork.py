@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sim.errors import RunLogError
+from sim.errors import DefinitionError, RunLogError
 from sim.models.budget import Budget
 from sim.models.model import Model
 from sim.record.log import LogWriter, RunLog, free_path
@@ -29,6 +29,7 @@ from sim.record.records import (
     SummaryMade,
     Turn,
 )
+from sim.stage.casting import speakers
 from sim.stage.exchange import MAX_ANSWER
 from sim.stage.facts import facts_for
 from sim.stage.fitting import check_room
@@ -245,6 +246,8 @@ def plan(
     before = [f for f in header.forks if f.episode != place.episode or f.at <= place.at]
     before = [f if f.at < place.at else f.model_copy(update={"say": None}) for f in before]
     base = world or world_of(log)
+    if set(speakers(base)) != set(header.models):
+        raise DefinitionError(f"{base.name} has another cast than {log.name}: {', '.join(speakers(base))}")
     sheets = find_sheets(base, personas or {}, folder)
     old = {a: (p.persona, p.sheet) for f in before for a, p in f.personas.items()}
     there = recast(base, {**old, **sheets})

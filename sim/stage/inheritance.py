@@ -14,7 +14,6 @@ from sim.models.recorded import recorded
 from sim.record.comparison import Difference, compared
 from sim.record.log import LogWriter, RunLog
 from sim.record.records import Header
-from sim.stage.casting import speakers
 from sim.stage.changes import changes_of
 from sim.stage.run import Run, settings_for
 from sim.world.world import World
@@ -68,8 +67,6 @@ def inherit(log: RunLog, header: Header, world: World, sink: Inheritance, budget
     Raises:
         DefinitionError: if it does not, or the answer that is given for the turn is not valid.
     """
-    if set(speakers(world)) != set(header.models):
-        raise DefinitionError(f"{world.name} has another cast than {log.name}: {', '.join(speakers(world))}")
     settings = settings_for(
         world, seed=header.seed, language=header.language, facts=header.facts, opening=header.opening
     )
