@@ -1,7 +1,7 @@
 """Role-play worlds as checked state machines, run as AutoGen group chats, logged so that nothing is lost.
 
-``sim.load`` reads a world, ``sim.run`` runs one, ``sim.open`` opens a run's log, and ``sim.group_chat`` gives the
-initiator and the manager of a run to plain AutoGen code.
+``sim.load`` reads a world, ``sim.run`` runs one, ``sim.fork`` takes a run another way from a turn on, ``sim.open``
+opens a run's log, and ``sim.group_chat`` gives the initiator and the manager of a run to plain AutoGen code.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Models = str | Model | Mapping[str, str | Model]
 
-__all__ = ["group_chat", "load", "open", "run"]
+__all__ = ["fork", "group_chat", "load", "open", "run"]
 
 # Imports stand inside the functions: AutoGen and the expression language take most of a second to import,
 # and `sim --help`, `sim replay` and `sim cost` need neither.
@@ -89,6 +89,76 @@ def run(
     with LogWriter(path) as log:
         play(prepared(log, parallel, pace))
     return RunLog.open(path)
+
+
+def fork(
+    run: str | Path | RunLog,
+    at: int,
+    *,
+    episode: int | None = None,
+    facts: Mapping[str, object] | None = None,
+    say: str | None = None,
+    seed: int | None = None,
+    models: Models | None = None,
+    personas: Mapping[str, str] | None = None,
+    world: str | Path | World | None = None,
+    human: Model | None = None,
+    allow_exec: str | Path | None = None,
+    cache: Cache | None = None,
+    max_tokens: int | None = None,
+    max_cost: str | None = None,
+    out: str | Path | None = None,
+) -> RunLog:
+    """Take a run another way from a turn on, in a log of its own; no model is asked for what was before.
+
+    Args:
+        run: a log, its path or its id; it stays as it is.
+        at: the turn from which on answers are new. Of those who speak at once, the ones before it keep theirs.
+        episode: of which episode; needed where the log has several.
+        facts: facts that are set when the turn is about to be taken, by name (``card.P1`` for one agent's).
+        say: the answer of that turn, in place of its model's; acts in it are checked like those of any answer.
+        seed: what random choices follow from, from there on.
+        models: who answers from there on, as in :func:`run`; whoever is not named answers as before.
+        personas: another persona from there on, by role or agent.
+        world: another version of the world; it must give the same prompts and records before the turn.
+        human: who answers for the roles that a person plays.
+        allow_exec: as in :func:`run`.
+        cache: as in :func:`run`.
+        max_tokens: tokens that the new turns may take.
+        max_cost: what they may cost.
+        out: where the log goes; the first free name in ``runs/`` where not given.
+
+    Raises:
+        sim.errors.DefinitionError: if an option cannot be used, or the recorded turns do not fit the world.
+        sim.errors.RunLogError: if the log was changed, or has no such turn.
+        sim.errors.ModelError: as in :func:`run`.
+    """
+    from sim.models import catalog  # noqa: PLC0415
+    from sim.record.log import LogWriter, RunLog  # noqa: PLC0415
+    from sim.stage import fork as forking  # noqa: PLC0415
+    from sim.stage.adapter.chat import play  # noqa: PLC0415
+    from sim.stage.casting import EVERYONE  # noqa: PLC0415
+    from sim.stage.providers import Providers, budget_for, check_budget  # noqa: PLC0415
+    from sim.stage.resume import models_before, resumed  # noqa: PLC0415
+
+    log = run if isinstance(run, RunLog) else open(run)
+    edited = None if world is None else _loaded(world, log.header.variant)
+    folder = world if isinstance(world, str | Path) else None
+    plan = forking.plan(log, at, episode, world=edited, folder=folder, personas=personas)
+    listed = catalog.load()
+    providers = Providers(listed, human=human)
+    given = models if isinstance(models, Mapping) else {EVERYONE: models} if models is not None else {}
+    made = {name: providers.model(m) if isinstance(m, str) else m for name, m in given.items()}
+    code = Path(allow_exec) if allow_exec is not None else None
+    cast = plan.cast(providers, made, human=human, exec_folder=code, seed=seed)
+    budget = budget_for(plan.there, listed, max_tokens, max_cost)
+    check_budget(budget, cast)
+    path = Path(out) if out is not None else None
+    begun = plan.begin(cast, facts=facts, say=say, seed=seed, out=path, budget=budget)
+    before = models_before(plan.world, begun.header, providers)
+    with LogWriter.after(begun) as writer:
+        play(resumed(begun, plan.world, cast, writer, cache=cache, budget=budget, before=before))
+    return RunLog.open(begun.path)
 
 
 def open(run: str | Path | None = None) -> RunLog:  # noqa: A001 - it is `sim.open`, as it reads

@@ -90,6 +90,7 @@ def _table(book: Any, by: str, screen: Any) -> Any:
     total = book.total
     is_mixed = bool(total.estimated_tokens and total.reported_tokens)
     needless = (set() if total.hits else {"hits"}) | (set() if is_mixed else {"reported", "estimated"})
+    needless |= set() if total.inherited else {"inherited"}
     made = None
     for parts in (set(), {"reported"}, {"reported", "prompt", "completion"}):
         made = _table_without(needless | parts, book, by)
@@ -109,6 +110,7 @@ def _table_without(left_out: set[str], book: Any, by: str) -> Any:
             by: row.key,
             "calls": f"{row.calls:,}",
             "hits": f"{row.hits:,}",
+            "inherited": f"{row.inherited:,}",
             "prompt": f"{row.prompt:,}",
             "completion": f"{row.completion:,}",
             "reported": f"{row.reported_tokens:,}",
@@ -133,6 +135,10 @@ def _explain(total: Any, price_as: str | None) -> None:
     if total.hits:
         saved = f"{total.saved_tokens:,} tokens, {money(total.saved_cost, total.saved_unpriced)}"
         say(f"hits: {counted(total.hits, 'answer')} from the cache; saved {saved}")
+    if total.inherited:
+        spent = f"{total.inherited_tokens:,} tokens, {money(total.inherited_cost, total.inherited_unpriced)}"
+        answers = counted(total.inherited, "answer")
+        say(f"inherited: {answers} from the run that was forked, at no cost here; there they took {spent}")
     if price_as:
         say(f"cost: what these tokens would cost as {price_as}")
 
@@ -175,6 +181,12 @@ def _sums(row: Any) -> dict[str, Any]:
     return {
         "calls": row.calls,
         "hits": row.hits,
+        "inherited": {
+            "calls": row.inherited,
+            "tokens": row.inherited_tokens,
+            "costs": _exact(row.inherited_cost),
+            "unpriced_calls": row.inherited_unpriced,
+        },
         "costs": _exact(row.cost),
         "unpriced_calls": row.unpriced,
         "estimated_calls": row.estimated,

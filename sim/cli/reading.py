@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from sim.cli.app import Json, RunName, app, print_json, say
+from sim.cli.running import family
 from sim.errors import DefinitionError, RunLogError, did_you_mean
 
 
@@ -86,6 +87,7 @@ def _show_run(log: Any, as_json: bool) -> None:
         "language": header.language,
         "models": {role: model.get("name") for role, model in header.models.items()},
         "facts": header.facts,
+        **family(header),
         "outcomes": [r.outcome for r in log.records if r.type == "episode_ended"],
         "turns": sum(r.type == "turn" for r in log.records),
         "refusals": sum(r.type == "refusal" for r in log.records),
@@ -102,13 +104,19 @@ def _show_run(log: Any, as_json: bool) -> None:
 
 @app.command(name="runs")
 def list_runs(
-    folder: Annotated[Path, typer.Argument(help="Where the logs are.")] = Path("runs"), as_json: Json = False
+    folder: Annotated[Path, typer.Argument(help="Where the logs are.")] = Path("runs"),
+    tree: Annotated[
+        bool, typer.Option("--tree", help="Show forks below the runs that they were taken from.")
+    ] = False,
+    as_json: Json = False,
 ) -> None:
-    """List the runs in a folder, oldest first. Example: sim runs."""
+    """List the runs in a folder, oldest first. Example: sim runs --tree."""
     from sim.cli.show import console, table  # noqa: PLC0415
+    from sim.read.families import Families  # noqa: PLC0415
     from sim.record.log import RunLog, list_logs  # noqa: PLC0415
 
     rows: list[dict[str, Any]] = []
+    families = Families()
     for path in list_logs(folder):
         try:
             log = RunLog.open(path)
@@ -116,16 +124,22 @@ def list_runs(
             rows.append({"run": path.name.removesuffix(".jsonl"), "world": None, "outcome": f"unreadable: {error}"})
             continue
         ends = [r.outcome for r in log.records if r.type == "episode_ended"]
+        if tree:
+            families.add(log)
         rows.append(
             {
                 "run": log.name,
                 "world": log.header.world,
-                "seed": log.header.seed,
+                "seed": log.header.last_seed,
                 "language": log.header.language,
                 "outcome": ", ".join(ends) if log.is_complete else "not ended",
                 "turns": sum(r.type == "turn" for r in log.records),
+                "parent": log.header.fork.parent if log.header.fork else None,
+                "at": log.header.fork.at if log.header.fork else None,
             }
         )
+    if tree:
+        rows = _nested(rows, families)
     if as_json:
         print_json(rows)
         return
@@ -133,7 +147,25 @@ def list_runs(
         say(f"no runs in {folder}/; 'sim run WORLD' makes one")
         return
     columns = ("run", "world", "seed", "language", "outcome", "turns")
+    if tree:
+        rows = [{**row, "run": _branch(row)} for row in rows]
     console().print(table(None, columns, [[r.get(c, "-") for c in columns] for r in rows]))
+
+
+def _nested(rows: list[dict[str, Any]], families: Any) -> list[dict[str, Any]]:
+    """The rows, each fork after its parent; ``depth`` says how deep it is."""
+    by_name = {row["run"]: row for row in rows}
+    known = [{**by_name[name], "depth": depth} for name, depth in families.walk()]
+    return known + [{**row, "depth": 0} for row in rows if row["world"] is None]
+
+
+def _branch(row: dict[str, Any]) -> str:
+    """A run's name below that of the run it was forked from, or with that name, where that run is not here."""
+    if row.get("parent") is None:
+        return str(row["run"])
+    if not row["depth"]:
+        return f"{row['run']} (of {row['parent']}, turn {row['at']})"
+    return f"{'   ' * (row['depth'] - 1)}└─ {row['run']} (turn {row['at']})"
 
 
 class Format(StrEnum):

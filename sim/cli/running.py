@@ -15,6 +15,8 @@ from sim.errors import DefinitionError, ModelError
 
 if TYPE_CHECKING:
     from sim.models.model import Model
+    from sim.read.ledger import Row
+    from sim.record.records import Header
     from sim.stage.providers import Providers
 
 
@@ -110,7 +112,7 @@ def run(
     listed = catalog.load()
     told()
     providers = Providers(listed, base_url, key_env, temperature, human=person)
-    given = _models(model or [], providers)
+    given = models(model or [], providers)
     cast = models_for(loaded, given, human=person, exec_folder=folder, seed=seed)
     budget = budget_for(loaded, listed, max_tokens, max_cost)
     check_budget(budget, cast)
@@ -185,7 +187,7 @@ class _OneLine(logging.Formatter):
         return one_line(super().format(record))
 
 
-def _models(given: list[str], providers: Providers) -> dict[str, Model]:
+def models(given: list[str], providers: Providers) -> dict[str, Model]:
     """The models by role, agent or ``*``, as the options name them."""
     named = [_name(text) for text in given]
     if providers.base_url is not None and all(name in {"scripted", "human"} for _, name in named):
@@ -220,7 +222,7 @@ def report(path: Path, as_json: bool, work: Path | None) -> None:
             {
                 "run": log.name,
                 "world": log.header.world,
-                "seed": log.header.seed,
+                "seed": log.header.last_seed,
                 "outcome": ends[0].outcome if ends else None,
                 "episodes": len(ends),
                 "turns": turns,
@@ -233,6 +235,8 @@ def report(path: Path, as_json: bool, work: Path | None) -> None:
                 },
                 "cost": {"amount": amount_of(book), "currency": book.currency},
                 "trace": log.trace,
+                "course": log.course,
+                **family(log.header, total),
                 "log": str(log.path),
                 "work": None if work is None else str(work),
             }
@@ -240,13 +244,24 @@ def report(path: Path, as_json: bool, work: Path | None) -> None:
     else:
         part = "" if total.estimated_tokens == total.total else f"{total.estimated_tokens:,} of them "
         about = f" ({part}estimated)" if total.estimated else ""
+        inherited = f" · {counted(total.inherited, 'answer')} inherited" if total.inherited else ""
         cached = f" · {counted(total.hits, 'answer')} from the cache" if total.hits else ""
         say(
             f"{turns} turns · {minutes:g} simulated minutes · {total.total:,} tokens{about} · "
-            f"{money(total.cost, total.unpriced)}{cached} · {log.path}" + (f" · files in {work}" if work else "")
+            f"{money(total.cost, total.unpriced)}{cached}{inherited} · {log.path}"
+            + (f" · files in {work}" if work else "")
         )
     if any(end.breach for end in ends):
         raise typer.Exit(1)
+
+
+def family(header: Header, total: Row | None = None) -> dict[str, Any]:
+    """What is told of a fork beside what is told of every run; nothing of others."""
+    fork = header.fork
+    if fork is None:
+        return {}
+    told = {"parent": fork.parent, "episode": fork.episode, "at": fork.at}
+    return told if total is None else {**told, "inherited": {"calls": total.inherited}}
 
 
 @app.command()

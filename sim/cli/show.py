@@ -61,6 +61,8 @@ class Screen:
                 self._console.print(Text(f"       ⚖ {entry.text}", style="dim"))
             case "warning":
                 self._console.print(Text(f"       ! {entry.text}", style="yellow"))
+            case "intervention":
+                self._console.print(Text(f"       ⑂ {entry.text}", style="magenta"))
             case "end":
                 style = _ENDS.get(entry.outcome_kind, "bold")
                 self._console.print(Text(f"\n{entry.time}  {_of(entry)}{entry.text}", style=style))

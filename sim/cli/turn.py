@@ -43,7 +43,7 @@ def show_turn(log: RunLog, turn: int, *, with_prompt: bool, as_json: bool, episo
         "turn": turn,
         "state": record.state,
         "facts": {name: to_json(value) for name, value in moment.situation.facts.items()},
-        "prompt": _prompt(log, moment.world or world, moment) if world is not None and with_prompt else [],
+        "prompt": _prompt(log, world, moment) if world is not None and with_prompt else [],
         "speaker": record.speaker,
         "heard_by": record.heard_by,
         "text": record.text,
@@ -62,9 +62,17 @@ def _asked(log: RunLog, record: Any) -> dict[str, Any]:
     place = (record.episode, record.turn)
     here = [r for r in log.records if (getattr(r, "episode", None), getattr(r, "turn", None)) == place]
     calls = [r for r in here if r.type == "call" and r.role == record.speaker]
+    own = [c for c in calls if c.seq >= log.header.inherited]
     hide = {"hash", "seq", "type"}
     return {
-        "calls": [{**c.model_dump(mode="json", exclude=hide), "paid": not c.is_hit} for c in calls],
+        "calls": [
+            {
+                **c.model_dump(mode="json", exclude=hide),
+                "paid": not c.is_hit and c in own,
+                "inherited": c not in own,
+            }
+            for c in calls
+        ],
         "attempts": sum(c.purpose in {"turn", "repair", "look_up"} for c in calls),
         "refusals": [
             {"attempt": r.attempt, "role": r.role, "reasons": r.reasons} for r in here if r.type == "refusal"
@@ -75,14 +83,20 @@ def _asked(log: RunLog, record: Any) -> dict[str, Any]:
             if r.type == "look_up"
         ],
         "warnings": [r.message for r in here if r.type == "warning"],
+        "interventions": [
+            r.model_dump(exclude=hide | {"measured", "episode", "turn"}, exclude_defaults=True)
+            for r in here
+            if r.type == "intervention"
+        ],
         "selection": next(
             ({"chosen": r.chosen, "by": r.by, "candidates": r.candidates} for r in here if r.type == "selection"),
             None,
         ),
         "sums": {
-            "paid": _sum(c for c in calls if not c.is_hit),
-            "in_vain": _sum(c for c in calls if not c.is_hit and c.purpose == "retry"),
-            "saved": _sum(c for c in calls if c.is_hit),
+            "paid": _sum(c for c in own if not c.is_hit),
+            "in_vain": _sum(c for c in own if not c.is_hit and c.purpose == "retry"),
+            "saved": _sum(c for c in own if c.is_hit),
+            "inherited": _sum(c for c in calls if c not in own),
         },
     }
 
@@ -105,16 +119,26 @@ def _sum(calls: Iterable[Call]) -> dict[str, Any]:
 def _prompt(log: RunLog, world: World, moment: Moment) -> list[dict[str, str]]:
     from sim.engine.prompt import build  # noqa: PLC0415 - needs the world's expressions
     from sim.engine.room import room_of  # noqa: PLC0415
+    from sim.stage.changes import world_at  # noqa: PLC0415
+    from sim.world.people import cast_as  # noqa: PLC0415
 
     record, situation = moment.record, moment.situation
     try:
-        built = build(world, situation, moment.said, record.speaker, log.header.language, moment.digest)
-        context = world.states[situation.state].context
-        return list(built.within(room_of(world, log.header.models[record.speaker], context)).messages)
+        there = cast_as(world_at(world, log.header, record.episode, record.turn), _drawn(log, record.episode))
+        built = build(there, situation, moment.said, record.speaker, log.header.language, moment.digest)
+        context = there.states[situation.state].context
+        models = log.header.models_at((record.episode, record.turn))
+        return list(built.within(room_of(there, models[record.speaker], context)).messages)
     except (KeyError, ValueError, TypeError):
         raise RunLogError(
             f"the prompt of turn {record.turn} does not follow from the log; 'sim verify' says more"
         ) from None
+
+
+def _drawn(log: RunLog, episode: int) -> dict[str, str]:
+    """The personas that were drawn for an episode, by agent."""
+    started = next((r for r in log.records if r.type == "episode_started" and r.episode == episode), None)
+    return dict(started.cast or {}) if started is not None else {}
 
 
 def _crossings(log: RunLog, record: Turn, world: World | None) -> list[dict[str, Any]]:
@@ -142,6 +166,8 @@ def _print(told: Mapping[str, Any]) -> None:
     line("turn", f"{told['turn']}, {told['minutes']:g} simulated minutes, ended at minute {told['time']:g}")
     line("state", told["state"])
     line("facts", _listed(told["facts"]))
+    for change in told["interventions"]:
+        line("outside", _outside(change))
     line("speaker", f"{told['speaker']}, heard by {', '.join(told['heard_by'])}")
     if told["selection"] is not None:
         line("chosen", f"by {told['selection']['by']}, of {', '.join(told['selection']['candidates'])}")
@@ -155,6 +181,16 @@ def _print(told: Mapping[str, Any]) -> None:
     _print_calls(told, line)
     for message in told["prompt"]:
         say(f"\n[{message['role']}]\n" + "\n".join(CONTROL.sub("", m) for m in message["content"].split("\n")))
+
+
+def _outside(change: Mapping[str, Any]) -> str:
+    """What was changed from outside before a turn."""
+    if "say" in change:
+        return f"the answer of {change['role']} was given: {change['say']}"
+    parts = [_listed(change["changed"])] if "changed" in change else []
+    parts += [f"seed={change['seed']}"] if "seed" in change else []
+    parts += [f"{name} {_listed(change[name])}" for name in ("models", "personas") if name in change]
+    return "; ".join(parts)
 
 
 def _print_crossing(crossing: Mapping[str, Any], line: Callable[[str, object], None]) -> None:
@@ -181,7 +217,9 @@ def _print_calls(told: Mapping[str, Any], line: Callable[[str, object], None]) -
         usage = call["usage"]
         counted = ", estimated" if usage["is_estimated"] else ""
         price = "unknown" if call["cost"] is None else f"{call['cost']} {call['currency']}"
-        why = ", not paid: from the cache" if not call["paid"] else ", paid in vain" * (call["purpose"] == "retry")
+        why = ", paid in vain" * (call["purpose"] == "retry")
+        if not call["paid"]:
+            why = ", inherited: paid by the run before" if call["inherited"] else ", not paid: from the cache"
         tokens = f"{usage['prompt']}+{usage['completion']} tokens{counted}"
         line("call", f"{call['purpose']} to {call['model']}: {tokens}, cost {price}{why}")
         line("answer", call["answer"])

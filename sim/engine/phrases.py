@@ -59,6 +59,8 @@ _PHRASES: dict[str, dict[str, str]] = {
         "by_nobody": "没有结果",
         "by_quorum": "投票人数不足",
         "by_revote": "平票，再投一次",
+        "outside": "场外改动：{what}",
+        "outside_say": "{name}的下一句由场外给出",
         "digest": "把上面的对话概括成几句，写给你自己接着用：谁说了什么要紧的话，定了什么。只写内容。",
         "reflect": "用一两句话概括上面的对话，只写内容，供之后的人参考。",
         "select": "这场对话里有：{roles}。",
@@ -131,6 +133,8 @@ _PHRASES: dict[str, dict[str, str]] = {
         "by_nobody": "no result",
         "by_quorum": "too few votes",
         "by_revote": "a tie, to be voted on again",
+        "outside": "Changed from outside: {what}",
+        "outside_say": "What {name} says next was given from outside",
         "digest": "Sum up the conversation above in a few sentences, for yourself to go on with: who said what "
         "that matters, and what was settled. Only the content.",
         "reflect": "Sum up the conversation above in a sentence or two for those who come later; only the content.",

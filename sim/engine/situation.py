@@ -36,7 +36,8 @@ class Situation:
     states entered after the first; ``done`` how often each action was taken. ``rounds`` are the whole rounds in
     this state, ``waiting`` those who are yet to speak in the present one. ``votes`` are those cast and not counted
     yet, ``runoffs`` the candidates of votes that are taken again. What was said before the visit
-    ``forgotten`` is forgotten.
+    ``forgotten`` is forgotten. ``ahead`` has, where all speak at once, what is changed from outside before a later
+    turn of the round: the turn, facts and a seed.
     """
 
     episode: int
@@ -57,6 +58,7 @@ class Situation:
     runoffs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ties: int = 0
     forgotten: int = 0
+    ahead: tuple[tuple[int, Mapping[str, Value], int | None], ...] = ()
 
     @property
     def streams(self) -> Streams:

@@ -17,6 +17,8 @@ Key = tuple[int, int, int, str]
 class Recorded:
     """Answers as a log has them; never asks anyone else."""
 
+    keeps_budget = True  # an answer that is recorded was paid for before
+
     def __init__(self, records: Iterable[AnyRecord], name: str, description: Mapping[str, Any]) -> None:
         self.name = name
         self.description = description
@@ -72,6 +74,12 @@ class Recorded:
         price = {str(k): v for k, v in call.price.items()} if call.price is not None else None
         model = call.model if call.model in self._names else self.name
         return Reply(call.answer, call.usage, cost, call.currency, call.measured, model, price)
+
+
+def recorded(records: Iterable[AnyRecord], models: Mapping[str, Mapping[str, Any]]) -> dict[str, Recorded]:
+    """The recorded answers of each agent, by the models that a header describes."""
+    answers = list(records)
+    return {a: Recorded(answers, str(told.get("name", "")), told) for a, told in models.items()}
 
 
 def _where(request: Request) -> str:

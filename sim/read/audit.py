@@ -19,7 +19,7 @@ from sim.models.model import Model, Reply, Request
 from sim.models.prices import EXACT, Price
 from sim.read.fold import Fold
 from sim.read.leaks import Leaks
-from sim.read.ledger import By, Row, ledger
+from sim.read.ledger import By, Row, is_inherited, ledger
 from sim.read.verify import again
 from sim.record.comparison import Comparison, Difference
 from sim.record.log import RunLog
@@ -240,10 +240,11 @@ def _at_end(world: World, situation: Situation, outcome: str) -> str | None:
 
 def _money(log: RunLog) -> Check:
     """Whether each cost is its price times its tokens, and all ways to group the calls come to the same."""
-    priced = calls = hits = 0
+    priced = calls = hits = inherited = 0
     for at, call in enumerate(log.records):
         if isinstance(call, Call):
-            calls, hits = calls + 1, hits + call.is_hit
+            is_old = is_inherited(log, call)
+            calls, hits, inherited = calls + 1, hits + (call.is_hit and not is_old), inherited + is_old
             priced += call.price is not None
             wrong = _wrong_cost(call, log.header.format)
             if wrong is not None:
@@ -255,6 +256,7 @@ def _money(log: RunLog) -> Check:
         if (sums := _added(ledger([log], by).rows)) != _amounts(total):
             return Check("money", False, f"the sums by {by} are {sums}, not those of all", len(log.records) - 1)
     from_cache = f", {hits} not paid (from a cache)" if hits else ""
+    from_cache += f", {inherited} inherited (paid by the run before)" if inherited else ""
     return Check(
         "money", True, f"{calls} calls{from_cache}, {priced} priced; {total.total:,} tokens in every grouping"
     )

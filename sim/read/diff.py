@@ -18,6 +18,7 @@ from sim.record.records import (
     EpisodeEnded,
     EpisodeStarted,
     Header,
+    Intervention,
     LookUp,
     Narration,
     Refusal,
@@ -33,7 +34,19 @@ from sim.world.kinds import show_number
 MAX_PARTS = 20
 """So many parts that differ are named; of worlds that share little, more would be a list of everything."""
 
-ORDER = ("speaker", "text", "act", "draw", "fact", "heard_by", "transition", "narration", "refusal", "end")
+ORDER = (
+    "intervention",
+    "speaker",
+    "text",
+    "act",
+    "draw",
+    "fact",
+    "heard_by",
+    "transition",
+    "narration",
+    "refusal",
+    "end",
+)
 """What a turn may differ by: what others follow from comes first."""
 
 Place = tuple[int, int]
@@ -52,7 +65,10 @@ class FirstDifference:
 
 @dataclass(frozen=True)
 class Sums:
-    """What a run came to. ``cost`` has an exact amount for each currency; ``unpriced`` calls are not in it."""
+    """What a run came to, with what it inherited from another.
+
+    ``cost`` has an exact amount for each currency; ``unpriced`` calls are not in it.
+    """
 
     run: str
     world: str
@@ -227,16 +243,24 @@ def _of(record: AnyRecord, dealt: frozenset[str]) -> Iterator[tuple[str, Any]]:
         case Narration() | SummaryMade():
             yield "narration", [record.text]
             yield "narration", [record.heard_by]
-        case LookUp():
-            yield "act", [{"look_up": record.tool, "fields": record.fields, "result": record.result}]
-        case Refusal():
-            yield "refusal", [{"role": record.role, "reasons": record.reasons}]
+        case LookUp() | Intervention() | Refusal():
+            yield _behind(record)
         case EpisodeEnded():
             yield "end", {"outcome": record.outcome, "kind": record.kind, "breach": record.breach}
 
 
+def _behind(record: LookUp | Intervention | Refusal) -> tuple[str, Any]:
+    """What stands behind a turn: what was looked up, changed from outside, or sent back."""
+    if isinstance(record, LookUp):
+        return "act", [{"look_up": record.tool, "fields": record.fields, "result": record.result}]
+    if isinstance(record, Refusal):
+        return "refusal", [{"role": record.role, "reasons": record.reasons}]
+    hide = {"seq", "type", "hash", "measured", "episode", "turn"}
+    return "intervention", record.model_dump(exclude_defaults=True, exclude=hide)
+
+
 def _sums(log: RunLog) -> Sums:
-    total = ledger([log]).total
+    total = ledger([log], is_whole=True).total
     ends = [r.outcome for r in log.records if isinstance(r, EpisodeEnded)]
     times = [r.time for r in log.records if isinstance(r, Turn | Transition | EpisodeEnded | RunEnded)]
     return Sums(

@@ -25,6 +25,8 @@ def to_markdown(log: RunLog) -> str:
     transcript = Transcript(log.header)
     header = log.header
     lines = [f"# {header.world}", "", f"seed {header.seed} · {header.language} · {log.name}", ""]
+    if header.fork is not None:
+        lines[2] += f" · from {header.fork.parent} at turn {header.fork.at}"
     for entry in transcript.entries(log.records):
         text = entry.text.translate(_ESCAPED)
         if entry.kind in {"opening", "narration"}:
@@ -35,7 +37,7 @@ def to_markdown(log: RunLog) -> str:
             said = text if "\n" not in text else "\n\n" + "\n".join(f"> {line}  " for line in text.split("\n"))
             lines += [f"**{entry.time} {entry.name.translate(_ESCAPED)}**: {said}", ""]
             lines += [line for act in entry.acts for line in (f"- `{act.replace('`', '')}`", "")]
-        elif entry.kind in {"warning", "ballot"}:
+        elif entry.kind in {"warning", "ballot", "intervention"}:
             lines += [f"> {text}", ""]
         else:
             lines += ["---", "", text, ""]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sim.engine.machine import enter, entered, spoken, waiting
+from sim.engine.intervention import arrived, changed, intervene
+from sim.engine.machine import Refused, enter, entered, spoken, waiting
 from sim.engine.memory import Digest, Utterance
 from sim.engine.situation import Situation
 from sim.errors import RunLogError
@@ -17,6 +19,7 @@ from sim.record.records import (
     EpisodeEnded,
     EpisodeStarted,
     Header,
+    Intervention,
     Narration,
     ResourceNote,
     SummaryMade,
@@ -49,7 +52,9 @@ def step(
     if situation is None:
         return None
     if isinstance(record, Turn):
-        return _turned(situation, record, world, spec)
+        return _turned(arrived(situation, record.turn), record, world, spec)
+    if isinstance(record, Intervention):
+        return _intervened(situation, record, world)
     if isinstance(record, BallotCounted):
         return _counted(situation, record, world)
     if isinstance(record, Transition):
@@ -63,6 +68,17 @@ def step(
     if isinstance(record, ResourceNote) and record.waited:
         return replace(situation, minutes=round(situation.minutes + record.waited, 2))
     return situation
+
+
+def _intervened(situation: Situation, record: Intervention, world: World | None) -> Situation:
+    """The situation after something was changed; a change for a later turn waits for it."""
+    facts = values(record.changed)
+    if record.turn > situation.turn + 1:
+        return replace(situation, ahead=(*situation.ahead, (record.turn, facts, record.seed)))
+    if world is not None:
+        with contextlib.suppress(Refused):
+            return intervene(world, situation, facts, record.seed)
+    return changed(situation, facts, record.seed)
 
 
 def _turned(situation: Situation, record: Turn, world: World | None, spec: Mapping[str, Any]) -> Situation:
@@ -190,7 +206,8 @@ def before_turn(log: RunLog, turn: int, world: World | None = None, episode: int
             continue
         situation = fold.of(found.episode)
         if isinstance(record, Turn) and record.turn == asked + 1 and situation is not None:
-            return Moment(situation, said, found, digests.get(found.speaker), fold.world_of(found.episode))
+            there = arrived(situation, turn)
+            return Moment(there, said, found, digests.get(found.speaker), fold.world_of(found.episode))
         if isinstance(record, EpisodeStarted):
             words = log.header.opening if record.opening is None else record.opening
             said += [Utterance(0, 0, "", words, everyone)] if words else []

@@ -19,9 +19,11 @@ from sim.models.model import Request
 from sim.read.fold import values
 from sim.record.log import RunLog
 from sim.record.records import (
+    AnyRecord,
     Call,
     EpisodeEnded,
     EpisodeStarted,
+    Intervention,
     LookUp,
     Narration,
     Refusal,
@@ -61,6 +63,14 @@ class _Episode:
     said: list[Said]
     own: dict[str, list[str]] = field(default_factory=dict)
     fixed: dict[str, list[str]] = field(default_factory=dict)
+    ahead: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    turn: int = 0
+
+    def arrive(self, turn: int) -> None:
+        """What was changed from outside before a turn holds when it has come."""
+        for _, changed in (a for a in self.ahead if a[0] <= turn):
+            self.facts |= changed
+        self.ahead = [a for a in self.ahead if a[0] > turn]
 
 
 class Leaks:
@@ -84,7 +94,12 @@ class Leaks:
             self._read(self._next)
             self._next += 1
         here = self._here = self._episodes[request.situation.episode]
-        scope = Scope(self._world, replace(request.situation, facts=values(here.facts)))
+        if request.world is not here.world:  # other personas, drawn or from a fork on
+            here.world, here.fixed = request.world, {}
+        facts = dict(here.facts)
+        for turn, changed in here.ahead:
+            facts |= changed if turn <= request.turn else {}
+        scope = Scope(self._world, replace(request.situation, facts=values(facts)))
         readers = self._readers(request, scope)
         wrong = self._history(request, readers)
         if wrong is None and request.purpose in {"turn", "repair", "look_up"}:
@@ -102,24 +117,17 @@ class Leaks:
         here = self._episodes.get(getattr(record, "episode", 0))
         if here is None:
             return
-        match record:
-            case Turn():
-                here.said.append(Said(index, record.speaker, record.text, frozenset(record.heard_by)))
-            case Narration():
-                here.said.append(Said(index, "", record.text, frozenset(record.heard_by)))
-            case SummaryMade():
-                speaker = record.speaker if record.until is None else ""
-                here.said.append(Said(index, speaker, record.text, frozenset(record.heard_by), is_summary=True))
-            case Call():
-                here.own.setdefault(record.role, []).extend((record.answer, record.answer[:QUOTED]))
-            case Refusal():
-                here.own.setdefault(record.role, []).extend(record.reasons)
-            case LookUp():
-                here.own.setdefault(record.role, []).append(record.result)
-            case EpisodeEnded():
-                del self._episodes[record.episode]
+        if isinstance(record, EpisodeEnded):
+            del self._episodes[record.episode]
+        if isinstance(record, Intervention):
+            here.ahead.append((record.turn, record.changed))
+            here.arrive(here.turn + 1)
+        elif isinstance(record, Turn):
+            here.arrive(record.turn)
+            here.turn = record.turn
+        _hear(here, index, record)
         # What others share is known as it stood when the episode did something last: no prompt is made in between.
-        changed = getattr(record, "changed", None) or {}
+        changed = {} if isinstance(record, Intervention) else getattr(record, "changed", None) or {}
         self._shared |= {k: v for k, v in changed.items() if k in self._world.shared}
         here.facts |= {**changed, **self._shared}
 
@@ -269,6 +277,26 @@ class Leaks:
                 value = scope[fact.key(agent) if agent else fact.name]
                 if isinstance(value, str):
                     yield value, knows or (fact.known_to.own and agent == role)
+
+
+def _hear(here: _Episode, index: int, record: AnyRecord) -> None:
+    """What a record adds to what was said, and to what its agent has of its own."""
+    match record:
+        case Turn():
+            here.said.append(Said(index, record.speaker, record.text, frozenset(record.heard_by)))
+        case Narration():
+            here.said.append(Said(index, "", record.text, frozenset(record.heard_by)))
+        case SummaryMade():
+            speaker = record.speaker if record.until is None else ""
+            here.said.append(Said(index, speaker, record.text, frozenset(record.heard_by), is_summary=True))
+        case Call():
+            here.own.setdefault(record.role, []).extend((record.answer, record.answer[:QUOTED]))
+        case Intervention() if record.say is not None:
+            here.own.setdefault(record.role or "", []).extend((record.say, record.say[:QUOTED]))
+        case Refusal():
+            here.own.setdefault(record.role, []).extend(record.reasons)
+        case LookUp():
+            here.own.setdefault(record.role, []).append(record.result)
 
 
 def _is_in(scope: Mapping[str, Any], agent: str, circle: Circle) -> bool:

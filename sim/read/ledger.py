@@ -24,7 +24,8 @@ class Row:
     """The calls that have something in common.
 
     ``calls`` counts all of them. Those answered from a cache, ``hits``, were not paid for: what they would have
-    taken is in the fields with ``saved``, and all others are about the rest. ``cost`` is the sum of what is known;
+    taken is in the fields with ``saved``. Those that a fork has from its parent, ``inherited``, were paid for
+    there, and have fields of their own. All others are about the rest. ``cost`` is the sum of what is known;
     ``unpriced`` counts the calls whose price is not. ``estimated`` counts the calls whose tokens,
     ``estimated_tokens``, were not counted by the provider.
     """
@@ -42,6 +43,10 @@ class Row:
     saved_tokens: int = 0
     saved_cost: Money = field(default_factory=dict)
     saved_unpriced: int = 0
+    inherited: int = 0
+    inherited_tokens: int = 0
+    inherited_cost: Money = field(default_factory=dict)
+    inherited_unpriced: int = 0
 
     @property
     def total(self) -> int:
@@ -55,13 +60,22 @@ class Row:
 
     @property
     def paid(self) -> int:
-        """The calls that were not answered from a cache."""
-        return self.calls - self.hits
+        """The calls that this run paid for."""
+        return self.calls - self.hits - self.inherited
 
-    def plus(self, call: Call, cost: Money | None) -> Row:
+    def plus(self, call: Call, cost: Money | None, *, is_inherited: bool = False) -> Row:
         """This row with one more call, whose cost is None where it is not known."""
         usage = call.usage
         tokens = usage.prompt + usage.completion
+        if is_inherited:
+            return replace(
+                self,
+                calls=self.calls + 1,
+                inherited=self.inherited + 1,
+                inherited_tokens=self.inherited_tokens + tokens,
+                inherited_cost=_added(self.inherited_cost, cost or {}),
+                inherited_unpriced=self.inherited_unpriced + (cost is None),
+            )
         if call.is_hit:
             return replace(
                 self,
@@ -100,7 +114,8 @@ class Ledger:
     @property
     def currency(self) -> str | None:
         """The one currency of all costs; None where there are several."""
-        found = list(told(self.total.cost) or told(self.total.saved_cost)) or ["USD"]
+        total = self.total
+        found = list(told(total.cost) or told(total.saved_cost) or told(total.inherited_cost)) or ["USD"]
         return found[0] if len(found) == 1 else None
 
 
@@ -110,10 +125,12 @@ def told(cost: Money) -> dict[str, Decimal]:
     return found or dict(sorted(cost.items())[:1])
 
 
-def ledger(logs: Iterable[RunLog], by: By = "role", price_as: str | Price | None = None) -> Ledger:
+def ledger(
+    logs: Iterable[RunLog], by: By = "role", price_as: str | Price | None = None, *, is_whole: bool = False
+) -> Ledger:
     """Add up the calls of some runs; with ``price_as``, at that price, or those of a listed model.
 
-    The logs are read one after another and not kept.
+    The logs are read one after another and not kept. With ``is_whole``, what a run inherited counts as its own.
 
     Raises:
         DefinitionError: if the price list does not know that model.
@@ -128,16 +145,24 @@ def ledger(logs: Iterable[RunLog], by: By = "role", price_as: str | Price | None
         name = log.name if log.name not in names else str(log.path)
         names[name] = None
         worlds.add(log.header.world)
+        inherited = 0 if is_whole else log.header.inherited
         for call in (*log.records, *log.spare):
             if isinstance(call, Call):
                 cost = cost_of(call, price_as)
                 key = _key(call, by, name, log.header.world)
-                rows[key] = rows.get(key, Row(key)).plus(call, cost)
-                phases[call.state] = phases.get(call.state, Row(call.state)).plus(call, cost)
+                is_old = 0 < call.seq < inherited
+                rows[key] = rows.get(key, Row(key)).plus(call, cost, is_inherited=is_old)
+                phase = phases.get(call.state, Row(call.state))
+                phases[call.state] = phase.plus(call, cost, is_inherited=is_old)
                 labels.setdefault(call.state, _label(log.header, call.state))
-                total = total.plus(call, cost)
+                total = total.plus(call, cost, is_inherited=is_old)
     known = _distinct(labels) if len(worlds) == 1 else {}
     return Ledger(tuple(rows.values()), total, tuple(phases.values()), known, tuple(names))
+
+
+def is_inherited(log: RunLog, call: Call) -> bool:
+    """Whether a call is one that a fork has from its parent; a spare call has no number, and never is."""
+    return 0 < call.seq < log.header.inherited
 
 
 def _added(cost: Money, more: Money) -> Money:

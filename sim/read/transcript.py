@@ -15,6 +15,7 @@ from sim.record.records import (
     EpisodeEnded,
     EpisodeStarted,
     Header,
+    Intervention,
     LookUp,
     Narration,
     ResourceNote,
@@ -32,13 +33,13 @@ _BY = ("lot", "nobody", "quorum", "revote")
 
 @dataclass(frozen=True)
 class Entry:
-    """A piece of a transcript: the opening, a change of state, a turn, a vote, a warning or the end.
+    """A piece of a transcript: the opening, a change of state, a turn, a vote, a warning, the end, and so on.
 
     ``time`` is the time of day in the simulation; ``minutes`` the simulated minutes since the run began;
     ``episode`` is 0 where the run has only one.
     """
 
-    kind: Literal["opening", "state", "narration", "turn", "ballot", "queue", "warning", "end"]
+    kind: Literal["opening", "state", "narration", "turn", "ballot", "queue", "warning", "intervention", "end"]
     time: str
     minutes: float
     text: str
@@ -69,6 +70,10 @@ class Transcript:
             played = {a: p for n, r in self._world.roles.items() for a, p in persona_names(n, r).items()}
             self._personas: Mapping[str, Any] = dict(personas or {})
             cast = {a: Persona.model_validate(self._personas.get(p)) for a, p in played.items()}
+            recast = {
+                (f.episode, f.at): {a: Persona.model_validate(p.sheet) for a, p in f.personas.items()}
+                for f in header.forks
+            }
         except (ValueError, TypeError):
             raise RunLogError(
                 "the log's header holds no world that can be shown; 'sim verify' says more", 0
@@ -78,6 +83,10 @@ class Transcript:
         arrivals = self._world.arrivals
         self.is_many = (header.episodes or 1) > 1 or (arrivals is not None and header.episodes is None)
         self._names = {role: label_of(persona.name, self.language) or role for role, persona in cast.items()}
+        self._renamed = {
+            place: {a: label_of(p.name, self.language) or a for a, p in sheets.items() if a in self._names}
+            for place, sheets in recast.items()
+        }
         for role in roles:
             if role not in self._names:
                 raise DefinitionError(f"no role '{role}' in {header.world}{did_you_mean(role, self._names)}")
@@ -132,10 +141,15 @@ class Transcript:
         """What is not said on the stage: look-ups, which their role knows; warnings, and how votes were counted."""
         if isinstance(record, LookUp) and (not self.roles or record.role in self.roles):
             self._found.setdefault((record.episode, record.role), []).append(f"{record.tool}: {record.result}")
+        if isinstance(record, Intervention) and record.personas:
+            renamed = self._renamed.get((record.episode, record.turn), {})
+            self._drawn[record.episode] = {**self._drawn.get(record.episode, {}), **renamed}
         if self.roles:
             return
         if isinstance(record, WarningNote):
             yield self._entry("warning", 0.0, record.message)
+        elif isinstance(record, Intervention):
+            yield self._entry("intervention", 0.0, self._outside(record))
         elif isinstance(record, BallotCounted):
             yield self._entry("ballot", record.time, self._count(record))
         elif isinstance(record, ResourceNote) and record.event not in {"granted", "released"}:
@@ -154,6 +168,14 @@ class Transcript:
         except ValueError:
             return self._names.get(role, role)
         return label_of(found.name, self.language) or role
+
+    def _outside(self, record: Intervention) -> str:
+        if record.say is not None:
+            return phrase(self.language, "outside_say", name=self.name(record.role or ""))
+        parts = [f"{name}={_value(value)}" for name, value in record.changed.items()]
+        parts += [] if record.seed is None else [f"seed={record.seed}"]
+        parts += [f"{agent}={name}" for agent, name in (*record.models.items(), *record.personas.items())]
+        return phrase(self.language, "outside", what=phrase(self.language, "comma").join(parts))
 
     def _count(self, record: BallotCounted) -> str:
         """A vote in a line, as the log has it: for who reads the run, not for who was there."""

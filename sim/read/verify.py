@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sim.errors import DefinitionError, MismatchError, RunLogError
 from sim.models.model import Model
 from sim.models.outside import FromLog
-from sim.models.recorded import Recorded
+from sim.models.recorded import recorded
 from sim.record.comparison import Comparison, Difference
 from sim.record.log import RunLog, Sink
 from sim.record.records import FORMAT, OLDEST
 from sim.stage.casting import speakers
+from sim.stage.changes import changes_of
 from sim.stage.run import Run, settings_of
 from sim.world.library import revive
 
@@ -55,14 +57,11 @@ def verify(log: RunLog) -> Verdict:
         return no(0, f"record 0: its world cannot be used: {error}")
     try:
         run.play()
-    except Difference as difference:
-        if difference.record >= len(log.records):
-            return no(difference.record, _cut(log))
-        return no(difference.record, str(difference))
-    except MismatchError as error:
-        if comparison.next == len(log.records):
-            return no(comparison.next, _cut(log))
-        return no(comparison.next, f"record {comparison.next}: {error}")
+    except (MismatchError, DefinitionError) as error:
+        at = error.record if isinstance(error, Difference) else comparison.next
+        if at >= len(log.records) and isinstance(error, MismatchError):
+            return no(at, _cut(log))
+        return no(at, str(error) if isinstance(error, Difference) else f"record {at}: {error}")
     if comparison.next < len(log.records):
         return no(comparison.next, f"record {comparison.next}: does not belong here; the run had ended")
     return Verdict(True, turns, log.trace)
@@ -89,10 +88,16 @@ def again(log: RunLog, sink: Sink, watched: Callable[[Model], Model] = lambda mo
         raise RunLogError("record 0: the models are not those of the world's roles", 0)
     if not world.is_language(header.language):
         raise RunLogError("record 0: its language is not the world's", 0)
-    models = {
-        role: watched(Recorded(log.records, str(description.get("name", "")), description))
-        for role, description in header.models.items()
-    }
+
+    def models(told: Mapping[str, Mapping[str, Any]]) -> dict[str, Model]:
+        return {role: watched(model) for role, model in recorded(log.records, told).items()}
+
     return Run(
-        world, settings_of(world, header), models, sink, outside=FromLog(log.records), log_format=header.format
+        world,
+        settings_of(world, header),
+        models(header.models),
+        sink,
+        outside=FromLog(log.records),
+        log_format=header.format,
+        changes=changes_of(world, header, models),
     )

@@ -43,10 +43,7 @@ class Comparison:
             if self._then is not None:
                 return self._then.append(kind, fields, measured)
             raise Difference(index, f"record {index}: missing; here belongs '{kind}'")
-        record = {"seq": index, "type": kind, **fields}
-        body = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")[:-1]
-        if body != self._log.line(index):
-            raise Difference(index, _explain(index, record, json.loads(self._log.line(index) + b"}")))
+        record = compared(self._log, index, kind, fields)
         self.next += 1
         return record
 
@@ -59,6 +56,19 @@ class Comparison:
             self._kept[told] -= 1
         else:
             self._then.keep(fields)
+
+
+def compared(log: RunLog, index: int, kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A record that is the one which a log has at ``index``.
+
+    Raises:
+        Difference: if it is another one.
+    """
+    record = {"seq": index, "type": kind, **fields}
+    body = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")[:-1]
+    if body != log.line(index):
+        raise Difference(index, _explain(index, record, json.loads(log.line(index) + b"}")))
+    return record
 
 
 def _told(call: Mapping[str, Any]) -> str:

@@ -19,6 +19,7 @@ from typing import IO, Any, Protocol
 from pydantic import ValidationError
 
 from sim.errors import RunLogError
+from sim.record.lock import lock
 from sim.record.records import FORMAT, READER, AnyRecord, Call, Header
 
 MAX_LINE = 16_000_000
@@ -54,9 +55,12 @@ class LogWriter:
                 raise RunLogError(f"{path} is there already; a log is never overwritten")
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                spare_path(path).unlink(missing_ok=True)  # of a log that is there no more
                 self._file = path.open("xb", buffering=0)  # what failed once must not be tried again at the end
+                lock(self._file, path)
+                spare_path(path).unlink(missing_ok=True)  # of a log that is there no more
             except FileExistsError:
+                if path.parent.is_dir():  # another process was faster
+                    raise RunLogError(f"{path} is there already; a log is never overwritten") from None
                 raise RunLogError(f"cannot write {path}: {path.parent} is not a folder") from None
             except OSError as error:
                 raise RunLogError(f"cannot write {path}: {error.strerror}") from None
@@ -111,18 +115,29 @@ class LogWriter:
         """A writer that goes on with a log, without its torn last line.
 
         Raises:
-            RunLogError: if the file cannot be written.
+            RunLogError: if the file cannot be written, another process writes it, or has since it was read.
         """
         writer = cls(None)
         writer.path, writer.trace, writer.seq = log.path, log.trace, len(log.records)
         try:
             file = log.path.open("r+b", buffering=0)
+        except OSError as error:
+            raise RunLogError(f"cannot write {log.path}: {error.strerror}") from None
+        writer._file = file
+        try:
+            lock(file, log.path)
+            file.seek(log.size)
+            if b"\n" in file.read():  # more than a torn line
+                raise RunLogError(f"{log.path} was written by another process meanwhile; try again")
             file.truncate(min(log.size, file.seek(0, os.SEEK_END)))
             if file.seek(0, os.SEEK_END) < log.size:
                 file.write(b"\n")
         except OSError as error:
+            writer.close()
             raise RunLogError(f"cannot write {log.path}: {error.strerror}") from None
-        writer._file = file
+        except RunLogError:
+            writer.close()
+            raise
         return writer
 
     def close(self) -> None:
@@ -223,6 +238,17 @@ class RunLog:
     def trace(self) -> str:
         """The hash of the last record."""
         return self.records[-1].hash
+
+    @property
+    def course(self) -> str:
+        """The trace that the records after the header have by themselves.
+
+        It is the same for two runs that went the same way, whatever their headers say.
+        """
+        found = ""
+        for index in range(1, len(self.records)):
+            found = _chained(found, self.line(index))
+        return found
 
     @property
     def is_complete(self) -> bool:

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-FORMAT = 3
-"""2 added narrations, ballots, selections, look-ups, summaries, and ``asked`` to turns; 3 prices and retries."""
+FORMAT = 4
+"""2 added narrations, ballots, selections, look-ups, summaries, ``asked``; 3 prices and retries; 4 forks."""
 
 OLDEST = 2
 """The oldest format that can be played again."""
@@ -29,8 +29,45 @@ class Record(BaseModel):
     measured: dict[str, Any] = {}
 
 
+class Recast(BaseModel):
+    """Another persona: its name, and its whole sheet."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    persona: str
+    sheet: dict[str, Any]
+
+
+class Fork(BaseModel):
+    """Where a run was taken from another, and what is otherwise from turn ``at`` of ``episode`` on.
+
+    The first ``inherited`` records, the header among them, stand for those of the ``parent``; ``trace`` is the hash
+    of the last of these there. ``models`` and ``personas`` are by agent. ``world`` is the digest of the parent's
+    world, where this run has another version of it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    parent: str
+    trace: str = Field(pattern=r"^[0-9a-f]{64}$")
+    inherited: int = Field(ge=1)
+    episode: int = Field(ge=1)
+    at: int = Field(ge=1)
+    facts: dict[str, Any] = {}
+    say: str | None = None
+    seed: int | None = None
+    models: dict[str, dict[str, Any]] = {}
+    personas: dict[str, Recast] = {}
+    world: str | None = None
+
+
 class Header(Record):
-    """The first record: everything that the run follows from; ``episodes`` is how many the user asked for."""
+    """The first record: everything that the run follows from.
+
+    ``seed`` and ``models`` are those that it began with. A run that was forked from another has its ``forks``, the
+    oldest first: the last is its own, the others are those of its parents. ``episodes`` is how many the user asked
+    for.
+    """
 
     type: Literal["header"]
     format: int
@@ -44,6 +81,35 @@ class Header(Record):
     facts: dict[str, Any]
     resolved: dict[str, Any]
     episodes: int | None = None
+    forks: list[Fork] = []
+
+    @property
+    def fork(self) -> Fork | None:
+        """Where the run was taken from another; None where it was not."""
+        return self.forks[-1] if self.forks else None
+
+    @property
+    def inherited(self) -> int:
+        """How many records are those of another run: what they cost was paid there."""
+        return self.forks[-1].inherited if self.forks else 0
+
+    @property
+    def last_seed(self) -> int:
+        """The seed that the last turns draw by."""
+        return next((f.seed for f in reversed(self.forks) if f.seed is not None), self.seed)
+
+    @property
+    def last_models(self) -> dict[str, dict[str, Any]]:
+        """Who answers the last turns."""
+        return self.models_at(None)
+
+    def models_at(self, place: tuple[int, int] | None) -> dict[str, dict[str, Any]]:
+        """Who answers at an episode and turn, by agent."""
+        models = dict(self.models)
+        for fork in self.forks:
+            if place is None or (fork.episode == place[0] and fork.at <= place[1]):
+                models |= fork.models
+        return models
 
 
 class EpisodeStarted(Record):
@@ -241,6 +307,24 @@ class Transition(Record):
     changed: dict[str, Any]
 
 
+class Intervention(Record):
+    """Something was changed from outside before a turn, or (``role``, ``say``) an agent's answer given for it.
+
+    Where all speak at once, it may stand before turns that are taken earlier and asked for at the same time; what
+    is in it holds for the turn that it names, and from there on.
+    """
+
+    type: Literal["intervention"]
+    episode: int
+    turn: int
+    changed: dict[str, Any] = {}
+    seed: int | None = None
+    models: dict[str, str] = {}
+    personas: dict[str, str] = {}
+    role: str | None = None
+    say: str | None = None
+
+
 class WarningNote(Record):
     """Something that a reader should know: a fallback was used, an utterance was cut."""
 
@@ -286,6 +370,7 @@ AnyRecord = Annotated[
     | SummaryMade
     | Transition
     | WarningNote
+    | Intervention
     | EpisodeEnded
     | RunEnded,
     Field(discriminator="type"),

@@ -7,7 +7,8 @@ None. An AutoGen group chat drives it through its selection function and its age
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sim.engine import prompt
@@ -24,6 +25,7 @@ from sim.models.budget import Budget
 from sim.models.cache import Cache
 from sim.models.model import Model
 from sim.models.outside import Live, Outside
+from sim.stage.changes import Change, Changes, View
 from sim.stage.desk import Job
 from sim.stage.digests import digested
 from sim.stage.exchange import Exchange, Pending, Stage
@@ -32,7 +34,7 @@ from sim.stage.narrator import Narrator, acts_json, facts_json
 from sim.stage.selector import Selector
 from sim.stage.together import Together, opening_words
 from sim.world.kinds import Value
-from sim.world.people import in_episode
+from sim.world.people import cast_as, in_episode
 from sim.world.world import BROKEN, World
 
 Listener = Callable[[dict[str, Any]], None]
@@ -56,6 +58,7 @@ class Episode:
         listener: Listener | None = None,
         cache: Cache | None = None,
         budget: Budget | None = None,
+        changes: Sequence[Change] = (),
     ) -> None:
         streams = Streams(seed, number)
         usual = opening_words(world, language)
@@ -76,6 +79,8 @@ class Episode:
             budget,
             {name: model.description for name, model in models.items()},
         )
+        own = (c for c in changes if c.fork.episode == number)
+        self._changes = Changes(replace(c, world=cast_as(c.world, self._drawn)) for c in own)
         self._clock = together.clock
         self._log = together.log
         self._listener = listener
@@ -115,7 +120,24 @@ class Episode:
             self._wait_for_resources()
         if self.situation.outcome is not None:
             return None
+        for change in self._changes.due(self.situation.turn + 1):
+            self._do(change)
         return next_speaker(self.world, self.situation) or self.selector.choose(self.situation)
+
+    def _do(self, change: Change) -> None:
+        """Change what is changed from outside; those who spoke at once may have been asked with it before."""
+        view = self._changes.done(self._stage, self.situation, change)
+        if not self._changes.is_told(change):
+            self._tell_all([change])
+        self._stage, self.situation = view.stage, view.situation
+        self.world, self.models = view.stage.world, view.stage.models
+        self._narrator = Narrator(self._stage, self.history, self._clock, self._note)
+        self.selector = Selector(self._stage, self.history, self._note)
+
+    def _tell_all(self, changes: Iterable[Change]) -> None:
+        for change in changes:
+            if change.told:
+                self._note("intervention", turn=change.fork.at, **change.told)
 
     def prompt(self, role: str) -> Prompt:
         """What an agent is shown for its next turn; built once for a situation, and for all who speak at once."""
@@ -130,6 +152,17 @@ class Episode:
                     self.world, self.situation, self.history, each, self.language, self._digests.get(each)
                 )
         return prompts[role]
+
+    def _prompt_of(self, role: str, view: View) -> Prompt:
+        """The prompt of one who speaks at once with others, perhaps after something was changed from outside."""
+        shown = self.prompt(role)
+        if view.situation is self.situation and view.stage is self._stage:
+            return shown
+        digest = self._digests.get(role)
+        made = prompt.build(view.stage.world, view.situation, self.history, role, self.language, digest)
+        if self._shown is not None:
+            self._shown[1][role] = made
+        return made
 
     def _asked_with(self, role: str) -> tuple[str, ...]:
         is_at_once = self.world.states[self.situation.state].is_at_once
@@ -148,12 +181,15 @@ class Episode:
             return self._spoken(role, 0.0)
         together = self._asked_with(role)
         self._sum_up(together)
-        prompts = {r: self.prompt(r) for r in together}
+        views = {role: View(self._stage, self.situation)}
+        if len(together) > 1:
+            views = self._changes.views(self._stage, self.situation, together)
+        prompts = {r: self._prompt_of(r, views[r]) for r in together}
         if shown is not None:
             prompts[role] = shown
         asked_in, minutes = self.situation, self._minutes()
-        jobs = {r: self._job(r, ahead, prompts[r]) for ahead, r in enumerate(together)}
-        remote = frozenset(r for r in together if getattr(self.models[r], "is_remote", False))
+        jobs = {r: self._job(r, ahead, prompts[r], views[r]) for ahead, r in enumerate(together)}
+        remote = frozenset(r for r in together if getattr(views[r].stage.models[r], "is_remote", False))
         desk = self._together.desk
         asked = desk.ask(jobs, remote, asked_in.episode)
         if minutes is not None:
@@ -161,6 +197,7 @@ class Episode:
         self._asked_in = asked_in
         while asked:
             first = next(iter(asked))
+            self._tell_all(views[first].changes)
             self._at_once[first] = desk.collect(asked.pop(first), self._note)
         if minutes is None:
             minutes = max(self._minutes_of(answer.text) for answer in self._at_once.values())
@@ -175,11 +212,13 @@ class Episode:
     def _spend(self, minutes: float) -> None:
         self.situation = self.holding.spend(self.situation, minutes)
 
-    def _job(self, role: str, ahead: int, shown: Prompt) -> Job:
+    def _job(self, role: str, ahead: int, shown: Prompt, view: View) -> Job:
         heard = next((u.text for u in reversed(self.history) if role in u.heard_by and u.speaker != role), "")
-        stage, situation, minutes = self._stage, self.situation, self._minutes() or 0.0
-        turn = situation.turn + 1 + ahead
-        return lambda note: Exchange(stage, situation, role, turn, minutes, heard, note).answer(shown)
+        minutes, turn = self._minutes() or 0.0, self.situation.turn + 1 + ahead
+        given = self._changes.said(turn)
+        return lambda note: Exchange(view.stage, view.situation, role, turn, minutes, heard, note, given).answer(
+            shown
+        )
 
     def _sum_up(self, roles: tuple[str, ...]) -> None:
         """Sum up what some agents can no longer be given whole, before they are asked."""

@@ -123,7 +123,15 @@ class Exchange:
     """One turn of one agent, asked for in a situation that does not change meanwhile."""
 
     def __init__(
-        self, stage: Stage, situation: Situation, role: str, turn: int, minutes: float, heard: str, note: Note
+        self,
+        stage: Stage,
+        situation: Situation,
+        role: str,
+        turn: int,
+        minutes: float,
+        heard: str,
+        note: Note,
+        given: str | None = None,
     ) -> None:
         self._stage = stage
         self._situation = situation
@@ -132,6 +140,7 @@ class Exchange:
         self._minutes = minutes
         self._heard = heard
         self._note = note
+        self._given = given
 
     def answer(self, shown: Prompt) -> Answer:
         """Ask until an answer is valid, and as often again as the world says; else the declared fallback.
@@ -146,7 +155,8 @@ class Exchange:
         failures = 0
         while failures < tries:
             has_tools = look_ups < MAX_LOOK_UPS and bool(open_tools(world, self._situation, self._role))
-            raw = self._ask(asked, attempt, purpose, has_tools)
+            is_given = attempt == 0 and self._given is not None
+            raw = self._said() if is_given else self._ask(asked, attempt, purpose, has_tools)
             attempt += 1
             found = answers.read(
                 world, self._situation, self._role, raw, self._minutes, language, has_tools=has_tools
@@ -164,6 +174,12 @@ class Exchange:
             )
             asked, purpose = asked.then(raw, found.problems, language), "repair"
         return self._kept(self._fall_back(best, tries))
+
+    def _said(self) -> str:
+        """The answer that was given from outside in place of the model's."""
+        said = self._given or ""
+        self._note("intervention", turn=self._turn, role=self._role, say=said)
+        return said
 
     def _kept(self, answer: Answer) -> Answer:
         if answer.is_cut:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from sim.engine.situation import Situation
@@ -13,11 +14,13 @@ from sim.models.budget import Budget
 from sim.models.cache import Cache
 from sim.models.model import Model, Reply, Request, answered
 from sim.models.outside import FromLog, Live
-from sim.models.recorded import Recorded
+from sim.models.recorded import Recorded, recorded
 from sim.models.scripted import Scripted
 from sim.record.comparison import Comparison
 from sim.record.log import LogWriter, RunLog
 from sim.record.records import OLDEST, Call, Header
+from sim.stage.casting import EVERYONE, models_for, speakers
+from sim.stage.changes import changes_of
 from sim.stage.episode import Listener
 from sim.stage.providers import Providers
 from sim.stage.run import Run, settings_of
@@ -87,6 +90,12 @@ def check_open(log: RunLog) -> None:
         raise RunLogError(f"{log.name} has format {log.header.format}; runs of format {OLDEST} and later can go on")
     if log.is_complete:
         raise RunLogError(f"{log.name} has come to its end; there is nothing to go on with")
+    fork = log.header.fork
+    if fork is not None and len(log.records) < fork.inherited:
+        raise RunLogError(
+            f"{log.name} has lost records that it inherited: it has {len(log.records)} of {fork.inherited}; "
+            f"fork again: sim fork {fork.parent} --at {fork.at}"
+        )
 
 
 def world_of(log: RunLog) -> World:
@@ -105,14 +114,18 @@ def world_of(log: RunLog) -> World:
     return world
 
 
-def live_models(world: World, header: Header, providers: Providers) -> dict[str, Model]:
-    """The models that the agents of a run had, as far as the world does not say itself who answers.
+def live_models(world: World, header: Header, providers: Providers, but: Collection[str] = ()) -> dict[str, Model]:
+    """The models that the agents of a run had last, as far as the world does not say itself who answers.
+
+    Those of the agents in ``but`` are left out.
 
     Raises:
         DefinitionError: if one is not known here.
     """
     models: dict[str, Model] = {}
-    for agent, description in header.models.items():
+    for agent, description in header.last_models.items():
+        if agent in but:
+            continue
         name = str(description.get("name", ""))
         spec = world.spec.roles.get(world.cast.get(agent, ""))
         if "base_url" in description or "first_of" in description:
@@ -126,9 +139,49 @@ def live_models(world: World, header: Header, providers: Providers) -> dict[str,
     return models
 
 
+def cast_again(
+    world: World,
+    header: Header,
+    providers: Providers,
+    given: Mapping[str, Model],
+    *,
+    human: Model | None = None,
+    exec_folder: Path | None = None,
+    seed: int = 0,
+) -> dict[str, Model]:
+    """Who answers from now on: those given, by agent, role or ``*``, and for all others who answered last.
+
+    Raises:
+        DefinitionError: as :func:`live_models` and :func:`~sim.stage.casting.models_for`.
+    """
+    named: dict[str, Model] = {}
+    for agent in speakers(world):
+        role = world.cast.get(agent, agent)
+        spec = world.spec.roles.get(role)
+        is_open = spec is None or spec.kind == "llm"
+        chosen = given.get(agent) or given.get(role) or (given.get(EVERYONE) if is_open else None)
+        if chosen is not None:
+            named[agent] = chosen
+    kept = live_models(world, header, providers, but=named)
+    return models_for(world, {**given, **kept, **named}, human=human, exec_folder=exec_folder, seed=seed)
+
+
+def models_before(world: World, header: Header, providers: Providers) -> dict[str, Model]:
+    """Who answers in the episodes that were not forked, where a fork gave its own episode other models.
+
+    Raises:
+        DefinitionError: as :func:`live_models`.
+    """
+    is_many = (header.episodes or 1) > 1 or (world.spec.arrivals is not None and header.episodes is None)
+    if not is_many or header.models == header.last_models:
+        return {}
+    found = live_models(world, header.model_copy(update={"forks": []}), providers)
+    return models_for(world, found, human=providers.human)
+
+
 def temperature_of(header: Header) -> float | None:
     """The temperature that all models of a run drew at; None where they had several, or none was said."""
-    told = [model for each in header.models.values() for model in each.get("first_of") or [each]]
+    told = [model for each in header.last_models.values() for model in each.get("first_of") or [each]]
     found = {dict(model.get("sampling") or {}).get("temperature") for model in told if "base_url" in model}
     return found.pop() if len(found) == 1 else None
 
@@ -143,8 +196,12 @@ def resumed(
     listener: Listener | None = None,
     cache: Cache | None = None,
     budget: Budget | None = None,
+    before: Mapping[str, Model] | None = None,
 ) -> Run:
     """A run that goes on where a log ends, in the same file.
+
+    ``cast`` are those who answer from there on: of a fork, not those who answered ``before`` it, who go on to answer
+    in the other episodes, where there are any.
 
     Raises:
         RunLogError: if a record was changed, or the run has ended.
@@ -152,21 +209,24 @@ def resumed(
     check_open(log)
     header = log.header
     answers = [*log.records, *log.spare]
-    models = {
-        agent: Resumed(Recorded(answers, str(description.get("name", "")), description), cast[agent])
-        for agent, description in header.models.items()
-    }
+
+    def models(told: Mapping[str, Mapping[str, Any]]) -> dict[str, Model]:
+        live = cast if told == header.last_models else before or {}
+        return {a: Resumed(r, live[a]) if a in live else r for a, r in recorded(answers, told).items()}
+
+    changes = changes_of(world, header, models)
     outside = ResumedOutside(FromLog(log.records), live or Live())
     return Run(
         world,
         settings_of(world, header),
-        models,
+        models(header.models),
         Comparison(log, then),
         listener,
         outside,
         header.format,
         cache,
         budget,
+        changes=changes,
     )
 
 
@@ -179,8 +239,9 @@ def budget_of(log: RunLog) -> tuple[int | None, str | None]:
 
 
 def spent_of(log: RunLog) -> dict[str, Any]:
-    """What the calls of a log took, as a budget counts it."""
-    calls = [c for c in (*log.records, *log.spare) if isinstance(c, Call) and not c.measured.get("hit")]
+    """What the calls of a log took, as a budget counts it: what was inherited was paid for by another run."""
+    own = log.records[log.header.inherited :]
+    calls = [c for c in (*own, *log.spare) if isinstance(c, Call) and not c.measured.get("hit")]
     return {
         "spent_tokens": sum(c.usage.prompt + c.usage.completion for c in calls),
         "spent": sum((Decimal(c.cost) for c in calls if c.cost is not None), Decimal(0)),

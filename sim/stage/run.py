@@ -6,7 +6,7 @@ import functools
 import platform
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -15,7 +15,7 @@ from typing import Any
 
 from sim.engine.arrivals import arrivals_of, how_many
 from sim.engine.clock import Clock, Stuck
-from sim.errors import DefinitionError, did_you_mean
+from sim.errors import DefinitionError
 from sim.models.budget import Budget
 from sim.models.cache import Cache
 from sim.models.model import Model
@@ -23,8 +23,10 @@ from sim.models.outside import Outside
 from sim.record.log import Sink
 from sim.record.records import FORMAT, Header
 from sim.stage.casting import speakers
+from sim.stage.changes import Change
 from sim.stage.desk import Desk
 from sim.stage.episode import Episode, Listener, drive
+from sim.stage.facts import facts_for
 from sim.stage.together import Together, opening_words
 from sim.world.kinds import Value, to_json
 from sim.world.library import in_language
@@ -66,7 +68,7 @@ def settings_for(
     given = world.spec.arrivals.at if world.spec.arrivals is not None else None
     if episodes is not None and given is not None and episodes > len(given):
         raise DefinitionError(f"'{world.name}' has {len(given)} arrivals, not {episodes}")
-    return Settings(seed, spoken, words, _facts(world, facts or {}), episodes)
+    return Settings(seed, spoken, words, facts_for(world, facts or {}), episodes)
 
 
 def settings_of(world: World, header: Header) -> Settings:
@@ -83,19 +85,6 @@ def settings_of(world: World, header: Header) -> Settings:
         opening=header.opening,
         episodes=header.episodes,
     )
-
-
-def _facts(world: World, given: Mapping[str, object]) -> dict[str, Value]:
-    facts: dict[str, Value] = {}
-    for name, value in given.items():
-        fact = world.fact_at(name)
-        if fact is None:
-            raise DefinitionError(f"unknown fact '{name}'{did_you_mean(name, world.fact_keys())}")
-        try:
-            facts[name] = fact.kind.read(value)
-        except ValueError as error:
-            raise DefinitionError(f"the fact '{name}' {error}") from None
-    return facts
 
 
 def parse_facts(world: World, options: Mapping[str, str]) -> dict[str, object]:
@@ -132,8 +121,10 @@ class Run:
         budget: Budget | None = None,
         parallel: int | None = None,
         pace: float | None = None,
+        changes: Sequence[Change] = (),
     ) -> None:
         self.world = world
+        self._changes = changes
         self._format = log_format
         self.cache = cache
         self.budget = budget
@@ -159,6 +150,7 @@ class Run:
     def _write_header(self, opening: str | None = None) -> None:
         world, settings = self.world, self.settings
         resolved, digest = in_language(world, settings.language)
+        forks = [change.fork.model_dump(exclude_defaults=True) for change in self._changes]
         header = {
             "format": self._format,
             "world": world.name,
@@ -169,6 +161,7 @@ class Run:
             "models": {role: dict(self.models[role].description) for role in speakers(world)},
             "opening": settings.opening if opening is None else opening,
             "facts": {name: to_json(value) for name, value in settings.facts.items()},
+            **({"forks": forks} if forks else {}),
             "resolved": resolved,
             **({"episodes": settings.episodes} if settings.episodes is not None else {}),
         }
@@ -189,6 +182,7 @@ class Run:
             listener=self._listener,
             cache=self.cache,
             budget=self.budget,
+            changes=self._changes,
         )
 
     def ended(self, episode: Episode) -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from sim.read.transcript import Entry, Transcript
 from sim.record.log import RunLog
-from sim.record.records import AnyRecord, EpisodeStarted, Narration, Turn, WarningNote
+from sim.record.records import AnyRecord, EpisodeStarted, Intervention, Narration, Turn, WarningNote
 from sim.world.cast import persona_names
 from sim.world.kinds import label_of, one_line
 
@@ -114,7 +114,7 @@ def tell(log: RunLog, agents: Sequence[str], role: str | None, comma: str) -> Te
         if _begins_step(record, entries, telling):
             telling.steps.append(_step(record, transcript, agents))
         telling.at.append(max(0, len(telling.steps) - 1))
-        is_ahead = isinstance(record, WarningNote) and record.turn > turns.get(episode, 0)
+        is_ahead = isinstance(record, WarningNote | Intervention) and record.turn > turns.get(episode, 0)
         new = [Piece(e, telling.at[-1] + is_ahead, e.text[:LONGEST]) for e in entries]
         for piece in new:
             if piece.entry.kind == "state":

@@ -9,7 +9,7 @@ from typing import Any
 
 from sim.engine.situation import Situation, is_in, scope
 from sim.read.fold import Fold
-from sim.read.ledger import Row, cost_of, told
+from sim.read.ledger import Row, cost_of, is_inherited, told
 from sim.record.log import RunLog
 from sim.record.records import Call, EpisodeStarted, ResourceNote, Transition, Turn
 from sim.world.kinds import Value, label_of, one_line, show_number, to_json
@@ -158,10 +158,13 @@ def calls(log: RunLog, at: Sequence[int], unknown: str) -> dict[str, Any]:
         if record.role not in rows:
             keys.append(record.role)
         cost = cost_of(record)
-        row = rows[record.role] = rows.get(record.role, Row(record.role)).plus(record, cost)
-        total = total.plus(record, cost)
-        paid = 0.0 if record.is_hit else float(sum((cost or {}).values()))
-        tokens = 0 if record.is_hit else record.usage.prompt + record.usage.completion
+        is_old = is_inherited(log, record)
+        row = rows.get(record.role, Row(record.role)).plus(record, cost, is_inherited=is_old)
+        rows[record.role] = row
+        total = total.plus(record, cost, is_inherited=is_old)
+        is_paid = not (record.is_hit or is_old)
+        paid = float(sum((cost or {}).values())) if is_paid else 0.0
+        tokens = record.usage.prompt + record.usage.completion if is_paid else 0
         listed.append(
             (steps[record.seq], keys.index(record.role), tokens, paid, money(row, unknown), money(total, unknown))
         )
