@@ -200,8 +200,8 @@ def resumed(
 ) -> Run:
     """A run that goes on where a log ends, in the same file.
 
-    ``cast`` are those who answer from there on: of a fork, not those who answered ``before`` it, who go on to answer
-    in the other episodes, where there are any.
+    ``cast`` are those who answer from there on: of a fork, not those who answered ``before`` it, who go on to
+    answer in the other episodes, where there are any.
 
     Raises:
         RunLogError: if a record was changed, or the run has ended.
