@@ -48,8 +48,8 @@ def _steady(arrivals: Arrivals, seed: int) -> Iterator[float]:
     streams, time, number = Streams(seed, 0), 0.0, 0
     while True:
         if number or arrivals.every is None:
-            time = round(time + streams.at("arrival", number).minutes(gap), 2)
-        yield time
+            time += streams.at("arrival", number).exact_minutes(gap)
+        yield round(time, 2)
         number += 1
 
 
@@ -58,7 +58,7 @@ def _rush(schedule: list[Rush], seed: int, begin: int) -> Iterator[float]:
     parts = sorted((clock_minutes(r.from_), clock_minutes(r.to), r.per_hour / 60) for r in schedule)
     streams, time, number = Streams(seed, 0), float(begin), 0
     while True:
-        left = streams.at("arrival", number).minutes(Minutes(exponential=1000.0)) / 1000
+        left = streams.at("arrival", number).exact_minutes(Minutes(exponential=1))
         time = _after(parts, time, left)
         yield round(time - begin, 2)
         number += 1

@@ -185,9 +185,13 @@ class MoveDef:
 
 @dataclass(frozen=True)
 class HoldDef:
-    """A resource that a state needs: its queue is left for ``otherwise`` when patience ends, or it is too long."""
+    """A resource that a state needs: its queue is left for ``otherwise`` when patience ends, or it is too long.
+
+    It is needed only where ``when`` holds as the state is entered.
+    """
 
     resource: str
+    when: Compiled
     amount: float
     priority: Compiled | None
     patience: Minutes | None
