@@ -1,4 +1,4 @@
-"""When the episodes of a run begin, drawn by the seed."""
+"""When the episodes of a run begin, and who comes, drawn by the seed."""
 
 from __future__ import annotations
 
@@ -75,6 +75,12 @@ def _after(parts: list[tuple[int, int, float]], time: float, left: float) -> flo
                 return since + left / rate
             left -= room
         day += DAY
+
+
+def comer(seed: int, episode: int, agent: str, of: int) -> int:
+    """Which of so many people plays an agent in an episode: nobody comes again before all have come."""
+    time, place = divmod(episode - 1, of)
+    return Streams(seed, 0).at("persona", agent, time).order(of)[place]
 
 
 def how_many(arrivals: Arrivals | None, episodes: int | None) -> int | None:
