@@ -16,7 +16,6 @@ from sim.world.lines import Lines
 from sim.world.phases import State, Transition
 from sim.world.source import KeyPath, Source
 from sim.world.stations import Hold, clock_minutes
-from sim.world.templates import TemplateError, names_in
 from sim.world.vocabulary import FUNCTIONS, RESERVED
 from sim.world.ways import circles
 from sim.world.world import (
@@ -252,7 +251,7 @@ class Compiler(Acts):
         for end in sorted({OUT_OF_LIMITS, BROKEN} & set(spec.ends)):
             self.problem(("ends", end), "name", f"'{end}' is an end that every world has")
         for key in ("title", "about", "opening"):
-            self.words(getattr(spec, key), (key,), self._in_opening() if key == "opening" else None)
+            self.words(getattr(spec, key), (key,), set(self.cast) if key == "opening" else None)
 
     def _check_arrivals(self) -> None:
         """Somebody can come: what ends before the clock starts leaves nobody."""
@@ -264,19 +263,6 @@ class Compiler(Acts):
         open_after = [r.to for r in arrivals.schedule or [] if r.per_hour and r.to > start]
         if arrivals.schedule is not None and not open_after:
             self.problem(("arrivals", "schedule"), "arrivals", f"is over before the clock's start, {start}")
-
-    def _in_opening(self) -> set[str]:
-        """Whom the opening may name: not those who are others in each episode, for it is the same in all."""
-        drawn = {agent for agent, role in self.cast.items() if self.spec.roles[role].population}
-        for language, text in self.spec.opening.items():
-            try:
-                named = sorted(names_in(text) & drawn)
-            except TemplateError:
-                continue
-            if named:
-                message = f"'{named[0]}' is another in each episode, and the opening is the same; use narrate"
-                self.problem(("opening", language), "opening", message)
-        return set(self.cast)
 
     def _check_called(self) -> None:
         """No two agents have one id or one name: an answer that names it would not say whom it means."""
