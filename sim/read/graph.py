@@ -49,7 +49,7 @@ def machine(world: World, language: str) -> Graph:
 def _who(world: World, name: str, language: str) -> str:
     """What a speaker is called: an agent by its name, a role or group by its label."""
     if name in world.cast:
-        return world.agent_name(name, language)
+        return world.part_name(name, language)
     spec = world.spec.groups.get(name) or world.spec.roles.get(name)
     return label_of(spec.label, language) or name if spec is not None else name
 

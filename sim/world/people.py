@@ -60,7 +60,7 @@ def _written_out(source: Source, found: Mapping[str, Source]) -> dict[str, Sourc
             message = f"'{population.population}' is not the file's name"
             source.problems.append(read.problem(("population",), "name", message))
         people = population.people if population is not None else {}
-        ids[name] = [f"{name}_{each}" for each in people]
+        ids[name] = [f"{name}_{each}" for each in people] or [name]
         for each, person in people.items():
             within: KeyPath = ("people", each)
             marks = {key[2:]: at for key, at in read.marks.items() if key[:2] == within}
@@ -72,9 +72,9 @@ def _written_out(source: Source, found: Mapping[str, Source]) -> dict[str, Sourc
     roles = source.value.get("roles")
     for role, spec in (roles if isinstance(roles, dict) else {}).items():
         named = _personas_of(spec)
-        if not isinstance(spec, dict) or not all(n in ids for n in named):
+        if not all(n in ids for n in named):
             continue
-        if spec.get("population") is not None:
+        if isinstance(spec, dict) and spec.get("population") is not None:
             spec["population"] = [each for n in named for each in ids[n]]
         elif any(ids[n] != [n] for n in named):
             message = f"'{next(n for n in named if ids[n] != [n])}' is a population; name it as population"

@@ -288,6 +288,12 @@ class World:
         """What an agent is called: its persona's name."""
         return label_of(self.personas[agent].name, language) or agent
 
+    def part_name(self, agent: str, language: str) -> str:
+        """What an agent is called whatever the episode: its name, or its role where each draws another."""
+        if agent not in self.pools:
+            return self.agent_name(agent, language)
+        return label_of(self.spec.roles[self.cast[agent]].label, language) or agent
+
     def word(self, word: str, language: str) -> str:
         """What people read for an agent, a choice or a row of a table; other words as they are."""
         return label_of(self.labels.get(word, {}), language) or word
