@@ -11,12 +11,8 @@ from pathlib import Path
 import pytest
 
 import sim
-from sim.models.scripted import Scripted
 from sim.read.export import to_markdown
 from sim.read.verify import verify
-from sim.record.log import LogWriter, RunLog
-from sim.stage.adapter.chat import play as chat
-from sim.stage.run import Run, settings_for
 from sim.world.folders import variants_of
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -33,15 +29,15 @@ CASES = [
 @pytest.mark.parametrize(("name", "variant", "language"), CASES)
 def test_a_world_plays_its_golden_transcript(name: str, variant: str | None, language: str, tmp_path: Path) -> None:
     """Seed 7, scripted, byte for byte, six episodes where many arrive; and its log verifies."""
-    out = tmp_path / f"{name}.jsonl"
     world = sim.load(WORLDS / name, variant=variant)
-    if world.spec.arrivals is not None:
-        settings = settings_for(world, seed=7, language=language, episodes=6)
-        with LogWriter(out) as written:
-            chat(Run(world, settings, dict.fromkeys(world.agents, Scripted()), written))
-        log = RunLog.open(out)
-    else:
-        log = sim.run(world, seed=7, language=language, allow_exec=tmp_path / "work", out=out)
+    log = sim.run(
+        world,
+        seed=7,
+        language=language,
+        allow_exec=tmp_path / "work",
+        episodes=6 if world.spec.arrivals is not None else None,
+        out=tmp_path / f"{name}.jsonl",
+    )
     golden = GOLDEN / f"{name}{f'-{variant}' if variant else ''}-{language}.md"
     played = to_markdown(log)
     if os.environ.get("SIM_UPDATE_GOLDEN"):
