@@ -15,9 +15,11 @@ from sim.models.scripted import Scripted
 from sim.stage.run import Run, settings_for
 from sim.world import format as world_format
 from sim.world import library
+from sim.world.durations import Minutes
 from sim.world.fields import ActionField, Fact, Part
 from sim.world.phases import After, Context, State, Summary, Transition
 from sim.world.rules import load_rules
+from sim.world.stations import Arrivals, Hold, Hours, Refill, Resource, Rush, as_holds, as_resource
 from tests.stage.test_episode import Ledger
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,6 +27,7 @@ READMES = ["README.md", "README.zh.md"]
 MODELS = [
     *(value for value in vars(world_format).values() if isinstance(value, type) and issubclass(value, Part)),
     *(State, Transition, After, Context, Summary, Fact, ActionField),
+    *(Minutes, Arrivals, Resource, Refill, Hours, Rush, Hold),
 ]
 DOCUMENTS = [ROOT / name for name in READMES] + sorted((ROOT / "docs").glob("*.md")) + [ROOT / "CHANGELOG.md"]
 
@@ -131,6 +134,21 @@ def test_the_whole_game_of_the_world_format_checks_and_is_played(tmp_path: Path)
         Run(world, settings_for(world, seed=seed), dict.fromkeys(world.agents, Scripted()), records).play()
         assert next(r["outcome"] for r in records if r["type"] == "episode_ended") in {"caught", "free"}
         assert [r for r in records if r["type"] in {"refusal", "warning"}] == []
+
+
+def test_what_the_world_format_says_of_many_at_once_can_be_read() -> None:
+    """Arrivals, resources and what is held of them, as they are written there; and every duration of the table."""
+    [block] = [b for b in blocks("docs/world-format.md", "yaml") if b.startswith("arrivals:")]
+    given = yaml.safe_load(block.replace(", …", ""))
+    assert Arrivals.model_validate(given["arrivals"]).episodes == 24
+    resources = {n: Resource.model_validate(as_resource(r)) for n, r in given["resources"].items()}
+    held = [Hold.model_validate(h) for state in given["states"].values() for h in as_holds(state["holds"])]
+    assert {hold.resource for hold in held} <= set(resources) == {"window", "consulting_room", "vaccine"}
+    text = (ROOT / "docs" / "world-format.md").read_text(encoding="utf-8")
+    names = "|".join(Minutes.model_fields)
+    durations = re.findall(rf"^\| `((?:{names}): .*?)` \|", text, re.MULTILINE)
+    read = [Minutes.model_validate(yaml.safe_load(f"{{{d}}}")) for d in durations]
+    assert {n for d in read for n in d.model_fields_set} == set(Minutes.model_fields)
 
 
 def test_the_functions_of_the_documents_load(tmp_path: Path) -> None:

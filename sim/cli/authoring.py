@@ -49,19 +49,32 @@ def list_all_worlds(as_json: Json = False) -> None:
     console().print(table(None, columns, cells))
 
 
+def _sheets(name: str, value: Any) -> list[tuple[str, dict[str, Any], str | None]]:
+    """The character sheets of a file, each with its id and its population: one, or those of several people."""
+    whole = value if isinstance(value, dict) else {}
+    if "population" not in whole:
+        return [(name, whole, None)]
+    people = whole.get("people")
+    several = people.items() if isinstance(people, dict) else ()
+    return [(f"{name}_{n}", sheet if isinstance(sheet, dict) else {}, name) for n, sheet in several]
+
+
 @app.command(name="personas")
 def list_all_personas(as_json: Json = False) -> None:
-    """List the personas: yours in ./personas, then those that come with the package. Example: sim personas."""
+    """List the personas: yours in ./personas, then those that come with the package, and who is in a population.
+
+    Example: sim personas
+    """
     from sim.cli.show import console, table  # noqa: PLC0415
     from sim.world.folders import list_personas  # noqa: PLC0415
     from sim.world.source import read_yaml  # noqa: PLC0415
 
-    rows: list[dict[str, Any]] = []
-    for name, path in list_personas().items():
-        value = read_yaml(path).value
-        persona = value if isinstance(value, dict) else {}
-        keys = ("name", "age", "sex", "background")
-        rows.append({"persona": name, **{k: persona.get(k) for k in keys}, "path": str(path)})
+    keys = ("name", "age", "sex", "background")
+    rows = [
+        {"persona": persona, **{k: sheet.get(k) for k in keys}, "population": population, "path": str(path)}
+        for name, path in list_personas().items()
+        for persona, sheet, population in _sheets(name, read_yaml(path).value)
+    ]
     if as_json:
         print_json(rows)
         return
@@ -81,10 +94,10 @@ def check(world: WorldName, no_code: NoCode = False, as_json: Json = False) -> N
     """
     from sim.world.folders import variants_of  # noqa: PLC0415
     from sim.world.library import check as check_world  # noqa: PLC0415
-    from sim.world.library import reachable  # noqa: PLC0415
+    from sim.world.ways import reachable  # noqa: PLC0415
 
     problems, loaded = check_world(world, code=not no_code)
-    found = sorted(reachable(loaded)) if loaded is not None else []
+    found = sorted(reachable(loaded.spec)) if loaded is not None else []
     if as_json:
         states = sorted(loaded.states) if loaded is not None else []
         rows = [asdict(p) for p in problems]

@@ -1,4 +1,4 @@
-"""When the episodes of a run begin, drawn by the seed."""
+"""When the episodes of a run begin, and who comes, drawn by the seed."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def _steady(arrivals: Arrivals, seed: int) -> Iterator[float]:
     streams, time, number = Streams(seed, 0), 0.0, 0
     while True:
         if number or arrivals.every is None:
-            time = round(time + streams.at("arrival", number).minutes(gap), 2)
-        yield time
+            time += streams.at("arrival", number).exact_minutes(gap)
+        yield round(time, 2)
         number += 1
 
 
@@ -58,7 +58,7 @@ def _rush(schedule: list[Rush], seed: int, begin: int) -> Iterator[float]:
     parts = sorted((clock_minutes(r.from_), clock_minutes(r.to), r.per_hour / 60) for r in schedule)
     streams, time, number = Streams(seed, 0), float(begin), 0
     while True:
-        left = streams.at("arrival", number).minutes(Minutes(exponential=1000.0)) / 1000
+        left = streams.at("arrival", number).exact_minutes(Minutes(exponential=1))
         time = _after(parts, time, left)
         yield round(time - begin, 2)
         number += 1
@@ -75,6 +75,12 @@ def _after(parts: list[tuple[int, int, float]], time: float, left: float) -> flo
                 return since + left / rate
             left -= room
         day += DAY
+
+
+def comer(seed: int, episode: int, agent: str, of: int) -> int:
+    """Which of so many people plays an agent in an episode: nobody comes again before all have come."""
+    time, place = divmod(episode - 1, of)
+    return Streams(seed, 0).at("persona", agent, time).order(of)[place]
 
 
 def how_many(arrivals: Arrivals | None, episodes: int | None) -> int | None:

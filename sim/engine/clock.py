@@ -104,6 +104,8 @@ class Clock:
                 if self._failed is not None:
                     raise self._failed
                 is_quiet = not self._coming and self.endless and len(self.endless) == len(self._tasks)
+                # What was given back is passed on by an event of its own, in the same instant.
+                is_quiet = is_quiet and self._environment.peek() > self._environment.now
                 if is_quiet and all(is_so() for is_so in self.endless.values()):
                     raise Stuck
         except simpy.core.EmptySchedule:

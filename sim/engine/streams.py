@@ -69,9 +69,10 @@ class Draw:
         logarithms. All are drawn by inversion, one number each; a normal below zero counts as zero. A duration by
         words is not drawn, and is zero here.
         """
-        return round(self._drawn(duration), 2)
+        return round(self.exact_minutes(duration), 2)
 
-    def _drawn(self, duration: Minutes) -> float:
+    def exact_minutes(self, duration: Minutes) -> float:
+        """The same, not rounded: for times that are added up."""
         if duration.fixed is not None:
             return duration.fixed
         if duration.words is not None:

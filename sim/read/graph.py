@@ -25,7 +25,8 @@ _EDGE = {"state": "#2f6fab", "success": "#3c8a4a", "failure": "#b5483e", "neutra
 def machine(world: World, language: str) -> Graph:
     """The state machine as a graph: states and ends as nodes, transitions as edges, in the order of the file.
 
-    A node has ``title``, ``detail`` (its speakers) and ``kind``; an edge has ``guard``.
+    A node has ``title``, ``detail`` (its speakers) and ``kind``; an edge has ``guard``, and is ``dashed`` where it
+    is taken by who leaves a queue.
     """
     graph: Graph = nx.MultiDiGraph()
     for name, state in world.states.items():
@@ -38,14 +39,17 @@ def machine(world: World, language: str) -> Graph:
         graph.add_node(name, title=one_line(label_of(end.label, language) or name), detail=name, kind=end.kind)
     for name, state in world.states.items():
         for transition in state.go:
-            graph.add_edge(name, transition.to, guard=one_line(transition.guard))
+            graph.add_edge(name, transition.to, guard=one_line(transition.guard), dashed=False)
+        left = [(hold.otherwise, f"no {hold.resource}") for hold in state.holds if hold.otherwise is not None]
+        for target, guard in dict.fromkeys(left):
+            graph.add_edge(name, target, guard=guard, dashed=True)
     return graph
 
 
 def _who(world: World, name: str, language: str) -> str:
     """What a speaker is called: an agent by its name, a role or group by its label."""
     if name in world.cast:
-        return world.agent_name(name, language)
+        return world.part_name(name, language)
     spec = world.spec.groups.get(name) or world.spec.roles.get(name)
     return label_of(spec.label, language) or name if spec is not None else name
 
@@ -74,7 +78,8 @@ def to_dot(world: World, language: str) -> str:
         label = quoted(f"{data['title']}\n{data['detail']}").replace("\n", "\\n")
         lines.append(f"  {quoted(node)} [label={label}];")
     for source, target, data in graph.edges(data=True):
-        lines.append(f"  {quoted(source)} -> {quoted(target)} [label={quoted(data['guard'])}];")
+        style = ", style=dashed" if data["dashed"] else ""
+        lines.append(f"  {quoted(source)} -> {quoted(target)} [label={quoted(data['guard'])}{style}];")
     return "\n".join([*lines, "}"]) + "\n"
 
 
@@ -155,14 +160,15 @@ def _edges(
     bends: dict[tuple[str, str], list[Point]],
     size: dict[str, float],
 ) -> tuple[list[str], list[str]]:
-    guards: dict[tuple[str, str], list[str]] = {}
+    guards: dict[tuple[str, str, bool], list[str]] = {}
     for source, target, data in graph.edges(data=True):
-        guards.setdefault((source, target), []).append(data["guard"])
+        guards.setdefault((source, target, data["dashed"]), []).append(data["guard"])
     lines, labels = [], []
     taken: list[tuple[Point, float]] = []
-    for (source, target), texts in guards.items():
-        is_back = (target, source) in guards and places[target][1] < places[source][1]
-        aside = 26 if is_back else (-26 if (target, source) in guards else 0)
+    for (source, target, is_dashed), texts in guards.items():
+        is_back = graph.has_edge(target, source) and places[target][1] < places[source][1]
+        aside = 26 if is_back else (-26 if graph.has_edge(target, source) else 0)
+        aside += 40 if is_dashed and (source, target, False) in guards else 0
         first, last = places[source], places[target]
         if source == target:
             middle = [(first[0] + 110, first[1] - 30), (first[0] + 110, first[1] + 30)]
@@ -170,10 +176,11 @@ def _edges(
             middle = [(x + aside, y) for x, y in bends.get((source, target), [])]
             middle = middle or [((first[0] + last[0]) / 2 + aside, (first[1] + last[1]) / 2)]
         points = [_border(first, middle[0], size[source]), *middle, _border(last, middle[-1], size[target])]
+        dashes = ' stroke-dasharray="5 4"' if is_dashed else ""
         path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
         lines.append(
             f'<path class="edge" data-from="{escape(source)}" data-to="{escape(target)}" d="{path}" stroke="#666" '
-            'stroke-width="1.2" stroke-linejoin="round" fill="none" marker-end="url(#arrow)"/>'
+            f'stroke-width="1.2"{dashes} stroke-linejoin="round" fill="none" marker-end="url(#arrow)"/>'
         )
         for text in filter(None, texts):
             spot = _free_spot(text, middle[0], taken)

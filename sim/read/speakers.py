@@ -86,7 +86,7 @@ def _following(world: World, state: StateDef) -> Iterable[StateDef]:
 
 
 def _names(world: World, language: str) -> dict[str, str]:
-    return {a: one_line(world.agent_name(a, language)) for a in world.agents}
+    return {a: one_line(world.part_name(a, language)) for a in world.agents}
 
 
 def _clusters(world: World) -> dict[str, list[str]]:

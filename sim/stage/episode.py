@@ -13,13 +13,13 @@ from typing import Any
 
 from sim.engine import prompt
 from sim.engine.answers import Answer, is_theirs
+from sim.engine.arrivals import comer
 from sim.engine.machine import Refused, Step, begin, break_off, leave, settle
 from sim.engine.machine import opening as opening_of
 from sim.engine.memory import Digest, Utterance
 from sim.engine.messages import Prompt
 from sim.engine.selection import next_speaker
 from sim.engine.situation import Situation, audience, scope
-from sim.engine.streams import Streams
 from sim.engine.tokens import words_in
 from sim.models.budget import Budget
 from sim.models.cache import Cache
@@ -60,9 +60,8 @@ class Episode:
         budget: Budget | None = None,
         changes: Sequence[Change] = (),
     ) -> None:
-        streams = Streams(seed, number)
         usual = opening_words(world, language)
-        world, self._drawn, brought = in_episode(world, lambda who, n: streams.at("persona", who).pick(range(n)))
+        world, self._drawn, brought = in_episode(world, lambda who, n: comer(seed, number, who, n))
         self.world = world
         self.language = language
         self.models = models

@@ -41,7 +41,7 @@ class Holding:
         """Wait for what a state needs: the situation after the wait, and for what it waited in vain, if so."""
         current = situation
         for hold in self._world.states[situation.state].holds:
-            if hold.resource in self._claims:
+            if hold.resource in self._claims or not hold.when.holds(scope(self._world, current)):
                 continue
             current, is_granted = self._granted(current, hold)
             if not is_granted:

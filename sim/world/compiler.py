@@ -15,8 +15,9 @@ from sim.world.kinds import label_of
 from sim.world.lines import Lines
 from sim.world.phases import State, Transition
 from sim.world.source import KeyPath, Source
-from sim.world.stations import Hold
+from sim.world.stations import Hold, clock_minutes
 from sim.world.vocabulary import FUNCTIONS, RESERVED
+from sim.world.ways import circles
 from sim.world.world import (
     BROKEN,
     OUT_OF_LIMITS,
@@ -100,8 +101,10 @@ class Compiler(Acts):
         if not state.speakers and state.holds:
             self.problem((*path, "holds"), "holds", "nobody speaks here, so nothing is held")
         names = [h.resource for h in found]
-        if len(set(names)) < len(names):
-            self.problem((*path, "holds"), "holds", "names a resource twice")
+        twice = [h.resource for h in found if names.count(h.resource) > 1 and h.when == "true"]
+        if twice:
+            message = f"names '{twice[0]}' twice; each needs a condition (when)"
+            self.problem((*path, "holds"), "holds", message)
         taken = [n for n in names if resources[n].preempt]
         if taken and len(names) > 1:
             message = f"'{taken[0]}' can be taken away (preempt), so it is held alone"
@@ -122,6 +125,7 @@ class Compiler(Acts):
         priority = hold.priority
         return HoldDef(
             hold.resource,
+            self.compile(hold.when, (*path, "when"), DataType.BOOLEAN),
             hold.amount,
             self.compile(priority, (*path, "priority"), DataType.FLOAT) if priority is not None else None,
             hold.patience,
@@ -239,10 +243,26 @@ class Compiler(Acts):
             self.problem(("ends", state), "name", f"'{state}' is also a state")
         self._check_unique()
         self._check_called()
+        self._check_arrivals()
+        for name, index in circles(spec):
+            self.problem(
+                ("states", name, "holds", index, "otherwise"), "circle", "leads back here before anybody speaks"
+            )
         for end in sorted({OUT_OF_LIMITS, BROKEN} & set(spec.ends)):
             self.problem(("ends", end), "name", f"'{end}' is an end that every world has")
         for key in ("title", "about", "opening"):
             self.words(getattr(spec, key), (key,), set(self.cast) if key == "opening" else None)
+
+    def _check_arrivals(self) -> None:
+        """Somebody can come: what ends before the clock starts leaves nobody."""
+        arrivals, start = self.spec.arrivals, self.spec.clock.start
+        if arrivals is None:
+            return
+        if arrivals.until is not None and clock_minutes(arrivals.until) < clock_minutes(start):
+            self.problem(("arrivals", "until"), "arrivals", f"is before the clock's start, {start}")
+        open_after = [r.to for r in arrivals.schedule or [] if r.per_hour and r.to > start]
+        if arrivals.schedule is not None and not open_after:
+            self.problem(("arrivals", "schedule"), "arrivals", f"is over before the clock's start, {start}")
 
     def _check_called(self) -> None:
         """No two agents have one id or one name: an answer that names it would not say whom it means."""
@@ -255,6 +275,8 @@ class Compiler(Acts):
         for language in self.spec.languages:
             called: dict[str, str] = {}
             for agent, role in self.cast.items():
+                if self.spec.roles[role].population:
+                    continue  # each of its people is looked at when all are read
                 name = label_of(self.agent_labels[agent], language)
                 if name in called:
                     self.problem(("roles", role), "name", f"{called[name]} and {agent} are both called '{name}'")

@@ -43,6 +43,11 @@ class Minutes(Part):
             raise ValueError(f"{given[0]} needs a mean and an sd")
         return self
 
+    @property
+    def is_nothing(self) -> bool:
+        """Whether it takes no time at all, whatever is drawn."""
+        return self.fixed == 0 or not any(self.uniform or self.triangular or self.empirical or [1])
+
 
 def as_minutes(value: Any) -> Any:
     """A number alone is a fixed duration."""

@@ -15,12 +15,14 @@ from sim.world.compiler import Compiler
 from sim.world.folders import find_world, variants_of
 from sim.world.format import Persona, WorldFile
 from sim.world.kinds import label_of, show_number
-from sim.world.people import fact_problems, read_personas
+from sim.world.people import fact_problems, name_problems, read_personas
 from sim.world.rules import Functions, digest_of, load_rules
 from sim.world.sheet import sheet_problems
-from sim.world.source import KeyPath, Source, merge, read_yaml
+from sim.world.source import KeyPath, Source, read_yaml
 from sim.world.stations import arrival_times
 from sim.world.validation import validate, validate_world
+from sim.world.variants import apply_variant, stray_lines, take_variants
+from sim.world.ways import reachable
 from sim.world.world import World
 
 
@@ -43,14 +45,14 @@ def load(world: str | Path, *, variant: str | None = None, code: bool = True) ->
         raise DefinitionError.of([Problem(str(path), 1, 1, "world", message)])
     if lines.is_file():
         _add_lines(source, read_yaml(lines))
-    variants = source.value.pop("variants", {})
-    _check_variants(variants, source)
+    variants = take_variants(source)
+    source.problems += [source.problem(("variants",), "lines", m) for m in stray_lines(path.parent, variants)]
     if variant is not None:
         if variant not in variants:
             raise DefinitionError(
                 f"{path}: no variant '{variant}'{did_you_mean(variant, variants) or ': it has none'}"
             )
-        source = merge(source, variants[variant], ("variants", variant))
+        source = apply_variant(source, variants, variant, path.parent)
     personas = read_personas(source, path.parent)
     _add_times(source, path.parent)
     rules = path.parent / "rules.py"
@@ -78,40 +80,16 @@ def check(world: str | Path, *, code: bool = True) -> tuple[list[Problem], World
     return problems, None if problems else plain
 
 
-def reachable(world: World) -> set[str]:
-    """The states and ends that arrows lead to from the start, whatever their guards."""
-    found: set[str] = set()
-    ahead = [world.spec.start]
-    while ahead:
-        name = ahead.pop()
-        if name not in found:
-            found.add(name)
-            ahead += [t.to for t in world.states[name].go] if name in world.states else []
-    return found
-
-
 def _dead_ends(world: World, path: Path) -> list[Problem]:
     """States without a way out, and states and ends without a way in."""
     source = read_yaml(path)
-    known = reachable(world) | ({world.spec.limits.ends} if world.spec.limits.ends else set())
+    known = reachable(world.spec) | ({world.spec.limits.ends} if world.spec.limits.ends else set())
     at = {**dict.fromkeys(world.states, "states"), **dict.fromkeys(world.spec.ends, "ends")}
     problems = [source.problem((at[n], n), "unreachable", "no arrow leads here") for n in at if n not in known]
     stuck = [n for n, state in world.states.items() if not state.go]
     return problems + [
         source.problem(("states", n), "no-way-out", "has no arrow, so it is never left") for n in stuck
     ]
-
-
-def _check_variants(variants: Any, source: Source) -> None:
-    shape = "must be a mapping of keys to values"
-    if not isinstance(variants, dict):
-        raise DefinitionError.of([source.problem(("variants",), "dict-type", shape)])
-    wrong = [n for n, patch in variants.items() if not isinstance(patch, dict)]
-    if wrong:
-        raise DefinitionError.of([source.problem(("variants", n), "dict-type", shape) for n in wrong])
-    nested = [("variants", n, "variants") for n, patch in variants.items() if "variants" in patch]
-    if nested:
-        raise DefinitionError.of([source.problem(p, "variants", "a variant has no variants") for p in nested])
 
 
 def _add_lines(source: Source, lines: Source) -> None:
@@ -259,14 +237,9 @@ def build(
             for key in ([fact.name] if fact.of is None else map(fact.key, fact.of))
         ),
     )
-    brought = [
-        personas[p.persona].problem(("facts",), "facts", message)
-        for pool in made.pools.values()
-        for p in pool
-        for message in fact_problems(p, made)
-    ]
-    if brought:
-        raise DefinitionError.of(brought)
+    drawn = fact_problems(made, personas) + name_problems(made, personas)
+    if drawn:
+        raise DefinitionError.of(drawn)
     return made
 
 

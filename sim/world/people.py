@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sim.errors import did_you_mean
+from sim.errors import Problem, did_you_mean
 from sim.world.folders import list_personas
 from sim.world.format import Persona, Population
-from sim.world.kinds import Value
-from sim.world.source import Source, read_yaml
+from sim.world.kinds import Value, label_of
+from sim.world.source import KeyPath, Source, read_yaml
 from sim.world.validation import validate
 from sim.world.world import World
 
@@ -60,17 +60,21 @@ def _written_out(source: Source, found: Mapping[str, Source]) -> dict[str, Sourc
             message = f"'{population.population}' is not the file's name"
             source.problems.append(read.problem(("population",), "name", message))
         people = population.people if population is not None else {}
-        ids[name] = [f"{name}_{each}" for each in people]
+        ids[name] = [f"{name}_{each}" for each in people] or [name]
         for each, person in people.items():
-            within = ("people", each)
+            within: KeyPath = ("people", each)
             marks = {key[2:]: at for key, at in read.marks.items() if key[:2] == within}
-            result[f"{name}_{each}"] = Source({"persona": f"{name}_{each}", **person}, marks, name=read.name)
+            if "persona" in person:
+                message = f"a person of a population has no id but its key, '{each}'"
+                source.problems.append(read.problem((*within, "persona"), "name", message))
+            sheet = {**person, "persona": f"{name}_{each}"}
+            result[f"{name}_{each}"] = Source(sheet, marks, name=read.name, within=within)
     roles = source.value.get("roles")
     for role, spec in (roles if isinstance(roles, dict) else {}).items():
         named = _personas_of(spec)
-        if not isinstance(spec, dict) or not all(n in ids for n in named):
+        if not all(n in ids for n in named):
             continue
-        if spec.get("population") is not None:
+        if isinstance(spec, dict) and spec.get("population") is not None:
             spec["population"] = [each for n in named for each in ids[n]]
         elif any(ids[n] != [n] for n in named):
             message = f"'{next(n for n in named if ids[n] != [n])}' is a population; name it as population"
@@ -101,17 +105,47 @@ def cast_as(world: World, drawn: Mapping[str, str]) -> World:
     return replace(world, personas={**world.personas, **found}, labels=labels) if found else world
 
 
-def fact_problems(persona: Persona, world: World) -> list[str]:
-    """What is wrong with the facts that a persona brings."""
+def name_problems(world: World, sources: Mapping[str, Source]) -> list[Problem]:
+    """Where one who may be drawn would be called like another agent: an answer would not say whom it means."""
+    problems: list[Problem] = []
+    for agent, pool in world.pools.items():
+        others = {
+            (language, label_of(persona.name, language)): other
+            for other in world.agents
+            if other != agent
+            for persona in world.pools.get(other, (world.personas[other],))
+            for language in world.spec.languages
+        }
+        for persona in pool:
+            called = [(language, label_of(persona.name, language)) for language in world.spec.languages]
+            found = next((key for key in called if key in others), None)
+            if found is not None:
+                message = f"'{found[1]}' may play '{agent}', but is also what '{others[found]}' is called"
+                problems.append(sources[persona.persona].problem(("name",), "name", message))
+    return problems
+
+
+def fact_problems(world: World, sources: Mapping[str, Source]) -> list[Problem]:
+    """What is wrong with the facts that those who may be drawn bring."""
+    pools = {persona.persona: persona for pool in world.pools.values() for persona in pool}
+    return [
+        sources[name].problem(("facts", fact), "facts", message)
+        for name, persona in pools.items()
+        for fact, message in _fact_problems(persona, world)
+    ]
+
+
+def _fact_problems(persona: Persona, world: World) -> list[tuple[str, str]]:
     problems = []
     for name, given in persona.facts.items():
         fact = world.facts.get(name)
         if fact is None or fact.compute is not None or fact.of is not None or fact.is_shared:
-            plain = [f.name for f in world.facts.values() if f.compute is None and f.of is None]
-            problems.append(f"'{name}' is no fact of an episode{did_you_mean(name, plain)}")
+            usual = [f for f in world.facts.values() if f.compute is None and f.of is None]
+            plain = [f.name for f in usual if not f.is_shared]
+            problems.append((name, f"'{name}' is no fact of an episode{did_you_mean(name, plain)}"))
             continue
         try:
             fact.kind.read(given)
         except ValueError as error:
-            problems.append(f"the fact '{name}' {error}")
+            problems.append((name, str(error)))
     return problems

@@ -49,13 +49,14 @@ class Source:
     """The value of one YAML file and the line and column at which each part of it stands.
 
     ``marks`` maps a key path, such as ``("states", "till", "go", 0)``, to ``(file, line, column)``,
-    counted from 1.
+    counted from 1. ``within`` is where the value stands in the file, if it is not the whole.
     """
 
     value: Any = None
     marks: dict[KeyPath, tuple[str, int, int]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     name: str = ""
+    within: KeyPath = ()
 
     def problem(self, path: KeyPath, code: str, message: str) -> Problem:
         """Make a problem at the innermost known place of ``path``."""
@@ -63,7 +64,7 @@ class Source:
         while at and at not in self.marks:
             at = at[:-1]
         file, line, column = self.marks.get(at, (self.name, 1, 1))
-        where = ".".join(str(p) for p in path if p != "*")
+        where = ".".join(str(p) for p in (*self.within, *path) if p != "*")
         return Problem(file, line, column, code, f"{where}: {message}" if where else message)
 
 

@@ -14,6 +14,7 @@ from sim.world.durations import Minutes, as_minutes
 from sim.world.fields import Expression, Name, Part, Text
 
 TIME = r"^([01]\d|2[0-3]):[0-5]\d$"
+_MINUTES = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _HOURS = re.compile(r"^(?P<open>\d\d:\d\d)\s*-\s*(?P<close>\d\d:\d\d)$")
 
 
@@ -92,6 +93,7 @@ class Hold(Part):
     """A resource that a state needs: it is waited for before anybody speaks, and given back when it is left."""
 
     resource: Name
+    when: Expression = Field("true", description="needed only where this holds when the state is entered")
     amount: float = Field(1, gt=0, description="for a stock: how much is used up")
     priority: Expression | None = Field(None, description="a number; the higher is served first")
     patience: Annotated[Minutes, BeforeValidator(as_minutes)] | None = Field(
@@ -111,7 +113,7 @@ def arrival_times(text: str) -> list[str | float]:
     """The column ``time`` of a CSV text: times of day, or simulated minutes.
 
     Raises:
-        ValueError: naming the line that has none.
+        ValueError: naming the line that has none, or if there is no such column, or nothing in it.
     """
     rows = csv.DictReader(io.StringIO(text))
     if "time" not in (rows.fieldnames or ()):
@@ -119,11 +121,11 @@ def arrival_times(text: str) -> list[str | float]:
     times: list[str | float] = []
     for row in rows:
         given = (row["time"] or "").strip()
-        try:
-            times.append(given if re.fullmatch(TIME, given) else float(given))
-        except ValueError:
-            message = f"line {rows.line_num}: '{given}' is neither a time such as 08:30 nor minutes"
-            raise ValueError(message) from None
+        if not re.fullmatch(TIME, given) and not _MINUTES.fullmatch(given):
+            raise ValueError(f"line {rows.line_num}: '{given}' is neither a time such as 08:30 nor minutes")
+        times.append(given if ":" in given else float(given))
+    if not times:
+        raise ValueError("has no times")
     return times
 
 
@@ -152,8 +154,8 @@ class Rush(Part):
 class Arrivals(Part):
     """When episodes begin: at fixed times, regularly, at random with a rate, or with one for parts of the day."""
 
-    at: list[Annotated[str, Field(pattern=TIME)] | float] | None = Field(
-        None, description="times of day, or simulated minutes since the start, in order"
+    at: list[Annotated[str, Field(pattern=TIME)] | Annotated[float, Field(ge=0)]] | None = Field(
+        None, min_length=1, description="times of day, or simulated minutes since the start"
     )
     every: Annotated[Minutes, BeforeValidator(as_minutes)] | None = Field(
         None, description="the time between two, in simulated minutes"
@@ -176,6 +178,8 @@ class Arrivals(Part):
             raise ValueError("nobody ever comes by this schedule")
         if self.every is not None and self.every.words is not None:
             raise ValueError("words are how long a turn takes, not the time between two arrivals")
+        if self.every is not None and self.every.is_nothing:
+            raise ValueError("no time between two: all would come at once, and without an end")
         if (self.every or self.per_hour) and self.episodes is None and self.until is None:
             raise ValueError("needs an end: episodes (how many), or until (a time of day)")
         return self

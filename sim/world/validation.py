@@ -37,7 +37,7 @@ def validate_world(source: Source) -> tuple[WorldFile | None, dict[str, frozense
         for place in places:
             section, *rest = place
             inside = value.get(section) if isinstance(value, dict) else None
-            if rest and isinstance(inside, dict):
+            if rest and isinstance(inside, dict) and section != "arrivals":  # which is one thing, not several
                 left = {k: v for k, v in inside.items() if k != rest[0]}
                 value = {**value, section: left or _stand_in(str(section), value)}
                 broken.setdefault(str(section), set()).add(str(rest[0]))

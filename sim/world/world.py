@@ -185,9 +185,13 @@ class MoveDef:
 
 @dataclass(frozen=True)
 class HoldDef:
-    """A resource that a state needs: its queue is left for ``otherwise`` when patience ends, or it is too long."""
+    """A resource that a state needs: its queue is left for ``otherwise`` when patience ends, or it is too long.
+
+    It is needed only where ``when`` holds as the state is entered.
+    """
 
     resource: str
+    when: Compiled
     amount: float
     priority: Compiled | None
     patience: Minutes | None
@@ -283,6 +287,12 @@ class World:
     def agent_name(self, agent: str, language: str) -> str:
         """What an agent is called: its persona's name."""
         return label_of(self.personas[agent].name, language) or agent
+
+    def part_name(self, agent: str, language: str) -> str:
+        """What an agent is called whatever the episode: its name, or its role where each draws another."""
+        if agent not in self.pools:
+            return self.agent_name(agent, language)
+        return label_of(self.spec.roles[self.cast[agent]].label, language) or agent
 
     def word(self, word: str, language: str) -> str:
         """What people read for an agent, a choice or a row of a table; other words as they are."""

@@ -71,7 +71,8 @@ def test_sim_alone_shows_its_commands(sim: Sim) -> None:
 def test_worlds_are_listed(sim: Sim, folder: Path) -> None:
     """The worlds of the package are listed, with their languages and variants, and the user's own before them."""
     row = next(r for r in sim("worlds", "--json").json if r["world"] == "hospital_visit")
-    assert ({"en", "zh"}, ["triage"]) == (set(row["languages"]), row["variants"])
+    variants = ["day", "two_doctors", "day_triage", "triage"]
+    assert ({"en", "zh"}, variants) == (set(row["languages"]), row["variants"])
     assert "hospital_visit" in sim("worlds").out
     (folder / "worlds" / "mine").mkdir(parents=True)
     (folder / "worlds" / "mine" / "world.yaml").write_text("world: mine\ntitle: My own\n", encoding="utf-8")
@@ -98,6 +99,25 @@ def test_personas_are_listed(sim: Sim) -> None:
     rows = {r["persona"]: r for r in sim("personas", "--json").json}
     assert (rows["chengzi"]["name"], rows["chengzi"]["age"]) == ({"zh": "橙子", "en": "Chengzi"}, 25)
     assert "橙子 / Chengzi" in sim("personas").out
+
+
+def test_the_people_of_a_population_are_listed(sim: Sim) -> None:
+    """Each in a row of its own, under the id that logs have; others are in none."""
+    rows = {r["persona"]: r for r in sim("personas", "--json").json}
+    assert (rows["patients_lin_yue"]["name"]["en"], rows["patients_lin_yue"]["age"]) == ("Lin Yue", 20)
+    assert rows["patients_lin_yue"]["population"] == "patients"
+    assert (rows["chengzi"]["population"], "patients" in rows) == (None, False)
+    assert "林悦 / Lin Yue" in sim("personas").out
+
+
+def test_a_broken_population_is_listed_as_far_as_it_can_be_read(sim: Sim, folder: Path) -> None:
+    """`sim check` says what is wrong with it."""
+    (folder / "personas").mkdir()
+    text = "population: odd\npeople: {one: {name: One}, two: 2}\n"
+    (folder / "personas" / "odd.yaml").write_text(text, encoding="utf-8")
+    (folder / "personas" / "none.yaml").write_text("population: none\npeople: 3\n", encoding="utf-8")
+    rows = {r["persona"]: r["name"] for r in sim("personas", "--json").json}
+    assert {n: rows[n] for n in rows if n.startswith(("odd", "none"))} == {"odd_one": "One", "odd_two": None}
 
 
 def test_a_sound_world_is_checked(sim: Sim) -> None:

@@ -221,3 +221,50 @@ def test_no_control_characters_reach_a_picture(make: Callable[[World, str], str]
     """A picture that is printed to a terminal moves no cursor and turns no text around."""
     text = _draw(make, tmp_path, "bell\x07 escape\x1b[2J C1\x9b1m \u202eturned") or ""
     assert set() == {c for c in text if unicodedata.category(c) == "Cc" or c == "\u202e"} - {"\n"}
+
+
+QUEUES = """
+world: queues
+languages: [en, zh]
+roles: {guest: {population: [clerk, guest], label: {en: a guest, zh: 客人}}}
+facts: {hurry: {flag: false}}
+resources: {desk: 1, room: 1}
+states:
+  hall:
+    speakers: guest
+    holds:
+      - {resource: desk, patience: 5, otherwise: left}
+      - {resource: room, when: hurry, patience: 5, otherwise: left}
+      - {resource: room, when: not hurry, patience: 9, otherwise: left}
+    go: [{to: left, after: {turns: 9}}, {to: done, after: {turns: 2}}]
+start: hall
+ends: [done, left]
+"""
+
+
+def test_who_leaves_a_queue_goes_along_a_dashed_arrow(tmp_path: Path) -> None:
+    """Once for each resource and target, beside the arrows; and who is drawn is called by the role."""
+    _loops(tmp_path / "x", "x")
+    (tmp_path / "x" / "world.yaml").write_text(QUEUES, encoding="utf-8")
+    world = sim.load(tmp_path / "x")
+    edges = [(a, b, d["guard"], d["dashed"]) for a, b, d in machine(world, "en").edges(data=True)]
+    assert sorted(edges) == [
+        ("hall", "done", "after 2 turns", False),
+        ("hall", "left", "after 9 turns", False),
+        ("hall", "left", "no desk", True),
+        ("hall", "left", "no room", True),
+    ]
+    dashed = [line for line in to_dot(world, "en").splitlines() if "style=dashed" in line]
+    assert [re.findall(QUOTED, line)[-1] for line in dashed] == ["no desk", "no room"]
+    assert [line for line in to_mermaid(world, "zh").splitlines() if ": no " in line] == [
+        "  s0 --> s2: no desk",
+        "  s0 --> s2: no room",
+    ]
+    assert 'state "hall (客人)" as s0' in to_mermaid(world, "zh")
+    paths = ET.fromstring(to_svg(world, "en")).findall(f".//{SVG}path[@class='edge']")
+    assert sorted((p.get("data-to"), p.get("stroke-dasharray") is not None) for p in paths) == [
+        ("done", False),
+        ("left", False),
+        ("left", True),
+    ]
+    assert len({p.get("d") for p in paths}) == 3

@@ -89,7 +89,7 @@ def test_an_unknown_world_is_named_with_the_one_that_was_meant(name: str, messag
 def test_variants_are_listed_in_the_order_of_the_file() -> None:
     """Those of the named world alone."""
     assert variants_of(write("shop")) == ("rush", "calm")
-    assert variants_of("hospital_visit") == ("triage",)
+    assert variants_of("hospital_visit") == ("day", "two_doctors", "day_triage", "triage")
 
 
 @pytest.mark.parametrize("text", ["", "- a\n", "variants: 3\n", "variants: [a]\n", "a: [\n"])

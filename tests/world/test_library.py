@@ -126,7 +126,10 @@ def test_the_triage_variant_has_a_nurse() -> None:
 
 @pytest.mark.parametrize(
     ("variant", "end"),
-    [("triag", "no variant 'triag'; did you mean 'triage'? known: triage"), ("x", "no variant 'x'; known: triage")],
+    [
+        ("triag", "no variant 'triag'; did you mean 'triage'? known: day, day_triage, triage, two_doctors"),
+        ("x", "no variant 'x'; known: day, day_triage, triage, two_doctors"),
+    ],
 )
 def test_an_unknown_variant_is_named_with_the_one_that_was_meant(variant: str, end: str) -> None:
     """The file is named as well."""

@@ -379,13 +379,21 @@ HOSPITAL = {
     "dispensed": {"patient", "pharmacist"},
     "triaged": {"patient", "nurse", "doctor"},
     "pain": {"patient", "nurse", "doctor"},
+    "temper": {"patient"},
+    "queue_number": {"patient", "registrar", "doctor"},
+    "numbers_given": {"registrar"},
+    "next_doctor": {"registrar"},
+    "stock_gel": {"doctor", "pharmacist"},
+    "stock_ibuprofen": {"doctor", "pharmacist"},
+    "stock_ointment": {"doctor", "pharmacist"},
+    "promised": {"patient", "pharmacist"},
 }
 LEADERS = {"A0", "B0", "C0"}
 ROOMS = {"product": "A", "marketing": "B", "engineering": "C"}
 
 
 def _hospital(key: str, facts: Facts, state: str, role: str) -> bool:
-    return role in HOSPITAL[key]
+    return ("doctor" if role in {"dr1", "dr2"} else role) in HOSPITAL[key]
 
 
 def _meeting(key: str, facts: Facts, state: str, role: str) -> bool:
