@@ -3,27 +3,43 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sim.cli.app import Json, RunName, app, say
-from sim.cli.running import CacheUse, Caching, MaxCost, MaxTokens, listener, report, to_the_end, told
+from sim.cli.options import (
+    AllowExec,
+    BaseUrl,
+    CacheUse,
+    Caching,
+    KeyEnv,
+    MaxCost,
+    MaxTokens,
+    ModelNames,
+    WorkDir,
+)
+from sim.cli.running import listener, models_of, report, to_the_end, told
+
+if TYPE_CHECKING:
+    from sim.models.model import Model
+    from sim.record.log import RunLog
+    from sim.stage.providers import Providers
+    from sim.world.world import World
 
 
 @app.command()
 def resume(
     run: RunName = None,
-    base_url: Annotated[str | None, typer.Option(help="Another URL for the models of the run.")] = None,
-    key_env: Annotated[
-        str, typer.Option(metavar="NAME", help="The environment variable that holds the key.")
-    ] = "OPENAI_API_KEY",
-    allow_exec: Annotated[
-        bool, typer.Option("--allow-exec", help="Let code that agents write be run, in --work-dir.")
-    ] = False,
-    work_dir: Annotated[
-        Path | None, typer.Option(help="The folder in which code is run; work/ID if left out.")
+    model: ModelNames = None,
+    base_url: BaseUrl = None,
+    key_env: KeyEnv = "OPENAI_API_KEY",
+    world: Annotated[
+        str | None,
+        typer.Option(metavar="WORLD", help="Where its world is, if that has a rules.py and is not found."),
     ] = None,
+    allow_exec: AllowExec = False,
+    work_dir: WorkDir = None,
     cache: CacheUse = Caching.off,
     max_tokens: MaxTokens = None,
     max_cost: MaxCost = None,
@@ -31,19 +47,18 @@ def resume(
 ) -> None:
     """Go on with a run that stopped, from the last whole record; what was answered is not asked again.
 
-    A budget counts what the run has spent before; with none given, that of the run holds.
-    Example: sim resume hospital_visit-s7-1 --max-cost 1USD
+    With the models that it had, or with others from here on. A budget counts what the run has spent before; with
+    none given, that of the run holds. Example: sim resume hospital_visit-s7-1 --max-cost 1USD
     """
     from sim.cli.person import Person  # noqa: PLC0415 - heavy; `sim --help` needs none of it
     from sim.models import catalog  # noqa: PLC0415
     from sim.models.outside import Live  # noqa: PLC0415
     from sim.record.log import LogWriter, RunLog, find_run  # noqa: PLC0415
-    from sim.stage.casting import models_for  # noqa: PLC0415
     from sim.stage.providers import Providers, budget_for, cache_for, check_budget  # noqa: PLC0415
     from sim.stage.resume import (  # noqa: PLC0415
         budget_of,
         check_open,
-        live_models,
+        header_at_end,
         resumed,
         spent_of,
         temperature_of,
@@ -52,30 +67,57 @@ def resume(
 
     log = RunLog.open(find_run(run))
     check_open(log)
-    world, listed, person = world_of(log), catalog.load(), Person()
+    loaded, listed, person = world_of(log, world), catalog.load(), Person()
     told()
     folder = (work_dir or Path("work") / log.name) if allow_exec else None
-    providers = Providers(listed, base_url, key_env, temperature_of(log.header), human=person)
-    given = live_models(world, log.header, providers)
-    cast = models_for(world, given, human=person, exec_folder=folder, seed=log.header.seed)
-    tokens, cost = (max_tokens, max_cost) if max_tokens or max_cost else budget_of(log)
-    budget = budget_for(world, listed, tokens, cost, **spent_of(log))
+    providers = Providers(listed, base_url, key_env, temperature_of(header_at_end(log)), human=person)
+    cast, changed = _cast(log, loaded, providers, model or [], folder)
+    is_new = max_tokens is not None or max_cost is not None
+    budget = budget_for(loaded, listed, *((max_tokens, max_cost) if is_new else budget_of(log)), **spent_of(log))
     check_budget(budget, cast)
     kept = cache_for(cache.value)
     from sim.stage.adapter.chat import play  # noqa: PLC0415 - AutoGen is slow to import
 
-    people = [agent for agent in world.agents if cast[agent] is person]
-    listen = (
-        None if as_json else _new(log, listener(world.agents, people if len(people) < len(world.agents) else []))
-    )
+    people = [agent for agent in loaded.agents if cast[agent] is person]
+    shown_to = people if len(people) < len(loaded.agents) else []
+    listen = None if as_json else _new(log, listener(loaded.agents, shown_to))
     if not as_json:
         say(f"going on after record {len(log.records) - 1} of {log.path}")
     with LogWriter.after(log) as writer:
         played = resumed(
-            log, world, cast, writer, live=Live(person.pick), listener=listen, cache=kept, budget=budget
+            log,
+            loaded,
+            cast,
+            writer,
+            live=Live(person.pick),
+            listener=listen,
+            cache=kept,
+            budget=budget,
+            changed=changed,
+            told={"budget": budget.described()} if is_new and budget is not None else None,
         )
         to_the_end(lambda: play(played), log.path)
     report(log.path, as_json, folder if folder and folder.is_dir() else None)
+
+
+def _cast(
+    log: RunLog, world: World, providers: Providers, named: list[str], folder: Path | None
+) -> tuple[dict[str, Model], set[str]]:
+    """The models of the agents, and which of them are given another one."""
+    from sim.stage.casting import models_for, speakers  # noqa: PLC0415 - as above
+    from sim.stage.fitting import check_room  # noqa: PLC0415
+    from sim.stage.resume import header_at_end, live_models, others, settings_of  # noqa: PLC0415
+
+    given = models_of(named, providers)
+    changed = others(world, given)
+    unknown = {name: m for name, m in given.items() if name not in speakers(world)}
+    before = live_models(world, header_at_end(log), providers, changed)
+    cast = models_for(
+        world, {**unknown, **before, **changed}, human=providers.human, exec_folder=folder, seed=log.header.seed
+    )
+    if changed:
+        check_room(world, settings_of(log.header, world), cast)
+    return cast, set(changed)
 
 
 def _new(log: Any, listen: Any) -> Any:

@@ -104,12 +104,16 @@ def _sum(calls: Iterable[Call]) -> dict[str, Any]:
 def _prompt(log: RunLog, world: World, moment: Moment) -> list[dict[str, str]]:
     from sim.engine.prompt import build  # noqa: PLC0415 - needs the world's expressions
     from sim.engine.room import room_of  # noqa: PLC0415
+    from sim.models.model import place_of  # noqa: PLC0415
+    from sim.models.recorded import Recorded  # noqa: PLC0415
 
     record, situation = moment.record, moment.situation
     try:
         built = build(world, situation, moment.said, record.speaker, log.header.language, moment.digest)
         context = world.states[situation.state].context
-        return list(built.within(room_of(world, log.header.models[record.speaker], context)).messages)
+        asked = Recorded(log.records, record.speaker, log.header.models[record.speaker])
+        described = asked.described_at(place_of(record.episode, record.turn, 0, "turn"))
+        return list(built.within(room_of(world, described, context)).messages)
     except (KeyError, ValueError, TypeError):
         raise RunLogError(
             f"the prompt of turn {record.turn} does not follow from the log; 'sim verify' says more"

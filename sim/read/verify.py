@@ -5,18 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sim.engine.messages import Message
 from sim.errors import DefinitionError, MismatchError, RunLogError
 from sim.models.model import Model
 from sim.models.outside import FromLog
-from sim.models.recorded import Recorded
+from sim.models.recorded import PromptMismatch, Recorded
+from sim.read.wording import PartChange
 from sim.record.comparison import Comparison, Difference
 from sim.record.log import RunLog, Sink
-from sim.record.records import FORMAT, OLDEST
+from sim.record.records import FORMAT, OLDEST, ResumedWith
 from sim.stage.casting import speakers
 from sim.stage.run import Run, settings_for
 from sim.world.library import revive
 
 _OLD = f"this version writes format {FORMAT} and cannot play it again; it can be replayed, shown and priced"
+
+
+@dataclass(frozen=True)
+class OtherPrompt:
+    """A prompt that is not the recorded one. Of that the log has the hash alone, so ``prompt`` is what it is now.
+
+    ``parts`` are the parts that differ, with their words now; none where the log does not say which.
+    """
+
+    episode: int
+    turn: int
+    role: str
+    purpose: str
+    attempt: int
+    parts: tuple[PartChange, ...]
+    prompt: tuple[Message, ...]
 
 
 @dataclass(frozen=True)
@@ -28,6 +46,7 @@ class Verdict:
     trace: str
     record: int | None = None
     reason: str = ""
+    prompt: OtherPrompt | None = None
 
 
 def verify(log: RunLog) -> Verdict:
@@ -37,35 +56,61 @@ def verify(log: RunLog) -> Verdict:
     (an interrupted run, or one that was cut) is not whole, and the verdict says so.
     """
     turns = sum(record.type == "turn" for record in log.records)
-
-    def no(record: int | None, reason: str) -> Verdict:
-        return Verdict(False, turns, log.trace, record, reason)
-
     try:
-        log.check_chain()
-        if log.header.format < OLDEST:
-            return no(
-                0, f"record 0: format {log.header.format}, from an older version: no record was changed, but {_OLD}"
-            )
-        comparison = Comparison(log)
-        run = again(log, comparison)
+        found = _checked(log)
     except RunLogError as error:
-        return no(error.record, str(error))
+        found = _Wrong(error.record, str(error))
     except DefinitionError as error:
-        return no(0, f"record 0: its world cannot be used: {error}")
+        found = _Wrong(0, f"record 0: its world cannot be used: {error}")
+    if found is None:
+        return Verdict(True, turns, log.trace)
+    return Verdict(False, turns, log.trace, found.record, found.reason, found.prompt)
+
+
+@dataclass(frozen=True)
+class _Wrong:
+    """The first thing that is wrong with a log."""
+
+    record: int | None
+    reason: str
+    prompt: OtherPrompt | None = None
+
+
+def _checked(log: RunLog) -> _Wrong | None:
+    log.check_chain()
+    if log.header.format < OLDEST:
+        told = f"format {log.header.format}, from an older version: no record was changed, but {_OLD}"
+        return _Wrong(0, f"record 0: {told}")
+    comparison = Comparison(log)
+    run = again(log, comparison)
     try:
         run.play()
     except Difference as difference:
-        if difference.record >= len(log.records):
-            return no(difference.record, _cut(log))
-        return no(difference.record, str(difference))
+        is_cut = difference.record >= len(log.records)
+        return _Wrong(difference.record, _cut(log) if is_cut else str(difference))
+    except PromptMismatch as error:
+        return _Wrong(comparison.next, f"record {comparison.next}: {error}", other_prompt(error))
     except MismatchError as error:
-        if comparison.next == len(log.records):
-            return no(comparison.next, _cut(log))
-        return no(comparison.next, f"record {comparison.next}: {error}")
+        is_cut = comparison.next == len(log.records)
+        return _Wrong(comparison.next, _cut(log) if is_cut else f"record {comparison.next}: {error}")
     if comparison.next < len(log.records):
-        return no(comparison.next, f"record {comparison.next}: does not belong here; the run had ended")
-    return Verdict(True, turns, log.trace)
+        return _Wrong(comparison.next, f"record {comparison.next}: does not belong here; the run had ended")
+    return None
+
+
+def other_prompt(error: PromptMismatch) -> OtherPrompt:
+    """What is known of a prompt that is not the recorded one."""
+    request, now = error.request, error.request.prompt.parts
+    parts = tuple(PartChange(name, None, now.get(name)) for name in error.parts or ())
+    return OtherPrompt(
+        request.situation.episode,
+        request.turn,
+        request.role,
+        request.purpose,
+        request.attempt,
+        parts,
+        request.prompt.messages,
+    )
 
 
 def _cut(log: RunLog) -> str:
@@ -89,9 +134,13 @@ def again(log: RunLog, sink: Sink, watched: Callable[[Model], Model] = lambda mo
         raise RunLogError("record 0: the models are not those of the world's roles", 0)
     if not world.is_language(header.language):
         raise RunLogError("record 0: its language is not the world's", 0)
+    for record in log.records:
+        if isinstance(record, ResumedWith) and not set(record.models) <= set(header.models):
+            raise RunLogError(
+                f"record {record.seq}: names models of roles that the world does not have", record.seq
+            )
     models = {
-        role: watched(Recorded(log.records, str(description.get("name", "")), description))
-        for role, description in header.models.items()
+        role: watched(Recorded(log.records, role, description)) for role, description in header.models.items()
     }
     settings = settings_for(
         world, seed=header.seed, language=header.language, facts=header.facts, opening=header.opening

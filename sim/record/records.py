@@ -230,6 +230,29 @@ class WarningNote(Record):
     message: str
 
 
+class PlaceOf(BaseModel):
+    """Where an answer belongs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    episode: int
+    turn: int
+    attempt: int
+    role: str
+    purpose: str
+
+
+class ResumedWith(Record):
+    """The run stopped and went on here with other models: those of some roles, described as in the header.
+
+    ``kept`` are the places of answers after this record that the models before had given when the run stopped.
+    """
+
+    type: Literal["resumed"]
+    models: dict[str, dict[str, Any]]
+    kept: list[PlaceOf] = []
+
+
 class EpisodeEnded(Record):
     """A conversation came to an end."""
 
@@ -264,6 +287,7 @@ AnyRecord = Annotated[
     | SummaryMade
     | Transition
     | WarningNote
+    | ResumedWith
     | EpisodeEnded
     | RunEnded,
     Field(discriminator="type"),
