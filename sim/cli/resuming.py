@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -17,15 +18,33 @@ from sim.cli.options import (
     MaxCost,
     MaxTokens,
     ModelNames,
+    Out,
     WorkDir,
 )
 from sim.cli.running import listener, models_of, report, to_the_end, told
+from sim.errors import DefinitionError
 
 if TYPE_CHECKING:
+    from sim.cli.person import Person
     from sim.models.model import Model
+    from sim.models.recorded import PromptMismatch
     from sim.record.log import RunLog
     from sim.stage.providers import Providers
     from sim.world.world import World
+
+
+class _Options(NamedTuple):
+    """What is given to a run that goes on."""
+
+    model: list[str]
+    base_url: str | None
+    key_env: str
+    allow_exec: bool
+    work_dir: Path | None
+    cache: Caching
+    max_tokens: int | None
+    max_cost: str | None
+    as_json: bool
 
 
 @app.command()
@@ -36,8 +55,16 @@ def resume(
     key_env: KeyEnv = "OPENAI_API_KEY",
     world: Annotated[
         str | None,
-        typer.Option(metavar="WORLD", help="Where its world is, if that has a rules.py and is not found."),
+        typer.Option(metavar="WORLD", help="Where its world is, if that has a rules.py; or an edited world."),
     ] = None,
+    live_on_mismatch: Annotated[
+        bool,
+        typer.Option(
+            "--live-on-mismatch",
+            help="With an edited world: ask live from the first other prompt on, in a new log.",
+        ),
+    ] = False,
+    out: Out = None,
     allow_exec: AllowExec = False,
     work_dir: WorkDir = None,
     cache: CacheUse = Caching.off,
@@ -50,41 +77,53 @@ def resume(
     With the models that it had, or with others from here on. A budget counts what the run has spent before; with
     none given, that of the run holds. Example: sim resume hospital_visit-s7-1 --max-cost 1USD
     """
-    from sim.cli.person import Person  # noqa: PLC0415 - heavy; `sim --help` needs none of it
+    from sim.record.log import RunLog, find_run  # noqa: PLC0415 - heavy; `sim --help` needs none of it
+
+    options = _Options(
+        model or [], base_url, key_env, allow_exec, work_dir, cache, max_tokens, max_cost, as_json=as_json
+    )
+    log = RunLog.open(find_run(run))
+    if live_on_mismatch:
+        if world is None or model:
+            raise DefinitionError(
+                "--live-on-mismatch goes with --world, an edited world, and with the models that the run had"
+            )
+        _diverge(log, world, out, options)
+        return
+    if out is not None:
+        raise DefinitionError("--out goes with --live-on-mismatch; without it a run goes on in its own log")
+    _go_on(log, world, options)
+
+
+def _go_on(log: RunLog, world: str | None, options: _Options) -> None:
+    """Go on with a run in its own log."""
+    from sim.cli.person import Person  # noqa: PLC0415 - as above
     from sim.models import catalog  # noqa: PLC0415
     from sim.models.outside import Live  # noqa: PLC0415
-    from sim.record.log import LogWriter, RunLog, find_run  # noqa: PLC0415
+    from sim.models.recorded import PromptMismatch  # noqa: PLC0415
+    from sim.record.log import LogWriter  # noqa: PLC0415
+    from sim.stage import resume as stage  # noqa: PLC0415
     from sim.stage.providers import Providers, budget_for, cache_for, check_budget  # noqa: PLC0415
-    from sim.stage.resume import (  # noqa: PLC0415
-        budget_of,
-        check_open,
-        header_at_end,
-        resumed,
-        spent_of,
-        temperature_of,
-        world_of,
-    )
 
-    log = RunLog.open(find_run(run))
-    check_open(log)
-    loaded, listed, person = world_of(log, world), catalog.load(), Person()
+    stage.check_open(log)
+    loaded, listed, person = stage.world_of(log, world), catalog.load(), Person()
     told()
-    folder = (work_dir or Path("work") / log.name) if allow_exec else None
-    providers = Providers(listed, base_url, key_env, temperature_of(header_at_end(log)), human=person)
-    cast, changed = _cast(log, loaded, providers, model or [], folder)
-    is_new = max_tokens is not None or max_cost is not None
-    budget = budget_for(loaded, listed, *((max_tokens, max_cost) if is_new else budget_of(log)), **spent_of(log))
+    folder = _folder(log.name, options)
+    temperature = stage.temperature_of(stage.header_at_end(log))
+    providers = Providers(listed, options.base_url, options.key_env, temperature, human=person)
+    cast, changed = _cast(log, loaded, providers, options.model, folder)
+    limits = (options.max_tokens, options.max_cost)
+    is_new = limits != (None, None)
+    budget = budget_for(loaded, listed, *(limits if is_new else stage.budget_of(log)), **stage.spent_of(log))
     check_budget(budget, cast)
-    kept = cache_for(cache.value)
+    kept = cache_for(options.cache.value)
     from sim.stage.adapter.chat import play  # noqa: PLC0415 - AutoGen is slow to import
 
-    people = [agent for agent in loaded.agents if cast[agent] is person]
-    shown_to = people if len(people) < len(loaded.agents) else []
-    listen = None if as_json else _new(log, listener(loaded.agents, shown_to))
-    if not as_json:
+    listen = None if options.as_json else _new(log, _listener(loaded, cast, person))
+    if not options.as_json:
         say(f"going on after record {len(log.records) - 1} of {log.path}")
     with LogWriter.after(log) as writer:
-        played = resumed(
+        played = stage.resumed(
             log,
             loaded,
             cast,
@@ -96,8 +135,68 @@ def resume(
             changed=changed,
             told={"budget": budget.described()} if is_new and budget is not None else None,
         )
-        to_the_end(lambda: play(played), log.path)
-    report(log.path, as_json, folder if folder and folder.is_dir() else None)
+        try:
+            to_the_end(lambda: play(played), log.path)
+        except PromptMismatch as error:
+            _tell_prompt(error)
+            raise
+    report(log.path, options.as_json, folder if folder and folder.is_dir() else None)
+
+
+def _diverge(log: RunLog, name: str, out: Path | None, options: _Options) -> None:
+    """Play an edited world in a new log: on the recorded answers, and live from the first other prompt on."""
+    from sim.cli.person import Person  # noqa: PLC0415 - as above
+    from sim.models import catalog  # noqa: PLC0415
+    from sim.models.outside import Live  # noqa: PLC0415
+    from sim.record.log import LogWriter, free_path  # noqa: PLC0415
+    from sim.stage.casting import models_for  # noqa: PLC0415
+    from sim.stage.diverging import Parting, check_divergence, diverging, models_like, settings_in  # noqa: PLC0415
+    from sim.stage.fitting import check_room  # noqa: PLC0415
+    from sim.stage.providers import Providers, budget_for, cache_for, check_budget  # noqa: PLC0415
+    from sim.stage.resume import temperature_of  # noqa: PLC0415
+    from sim.world.library import load  # noqa: PLC0415
+
+    check_divergence(log)
+    header = log.header
+    world, listed, person = load(name, variant=header.variant), catalog.load(), Person()
+    path = out or free_path(Path("runs"), world.name, header.seed)
+    told()
+    folder = _folder(path.name.removesuffix(".jsonl"), options)
+    providers = Providers(listed, options.base_url, options.key_env, temperature_of(header), human=person)
+    given = models_like(world, header, providers)
+    cast = models_for(world, given, human=person, exec_folder=folder, seed=header.seed)
+    budget = budget_for(world, listed, options.max_tokens, options.max_cost)
+    check_budget(budget, cast)
+    check_room(world, settings_in(header, world), cast)
+    kept, parting = cache_for(options.cache.value), Parting()
+    from sim.stage.adapter.chat import play  # noqa: PLC0415 - AutoGen is slow to import
+
+    listen = None if options.as_json else _listener(world, cast, person)
+    with LogWriter(path) as writer:
+        played = diverging(
+            log, world, cast, writer, parting, live=Live(person.pick), listener=listen, cache=kept, budget=budget
+        )
+        to_the_end(lambda: play(played), path)
+    if not options.as_json:
+        turns = ", ".join(f"turn {at + 1}" + (f" of episode {e}" if e > 1 else "") for e, at in parting.at.items())
+        say(f"live from {turns} on" if turns else "every prompt was the same: nothing was asked live")
+    report(path, options.as_json, folder if folder and folder.is_dir() else None)
+
+
+def _folder(name: str, options: _Options) -> Path | None:
+    return (options.work_dir or Path("work") / name) if options.allow_exec else None
+
+
+def _listener(world: World, cast: Mapping[str, Model], person: Person) -> Callable[[dict[str, Any]], None]:
+    people = [agent for agent in world.agents if cast[agent] is person]
+    return listener(world.agents, people if len(people) < len(world.agents) else [])
+
+
+def _tell_prompt(error: PromptMismatch) -> None:
+    from sim.cli.verifying import print_prompt  # noqa: PLC0415 - rarely needed
+    from sim.read.verify import other_prompt  # noqa: PLC0415
+
+    print_prompt(other_prompt(error), err=True)
 
 
 def _cast(

@@ -27,8 +27,9 @@ def verify(
 ) -> None:
     """Check a log's hashes, and play the run again on its recorded answers; no model is ever called.
 
-    Exits 1 and names the first record that differs. With --world the edited world is played on the recorded answers:
-    it says turn by turn what would have changed, and exits 1 if anything would. Example: sim verify hospital_visit-s7-1
+    Exits 1 and names the first record that differs. With --world an edited world is played on the recorded answers:
+    it says turn by turn what would have changed, up to where the conversation would have parted, and exits 1 if
+    anything would. Example: sim verify hospital_visit-s7-1 --world ./my_edited_world
     """
     from sim.read.verify import verify as check_log  # noqa: PLC0415 - heavy; `sim --help` needs none of it
     from sim.record.log import RunLog, find_run  # noqa: PLC0415
@@ -142,11 +143,11 @@ def _turn_json(turn: TurnChange) -> dict[str, Any]:
     }
 
 
-_CALLED = {"heard_by": "who hears it", "effects": "effects of acts", "answer": "answer of the world itself"}
+_CALLED = {"heard_by": "who hears it", "effects": "effects of acts", "answer": "answer that the world gives itself"}
 
 
 def _print(found: Answered) -> None:
-    seen: dict[tuple[str, ...], str] = {}
+    seen: set[tuple[str, str]] = set()
     several = any(turn.episode > 1 for turn in found.turns)
     for turn in found.turns:
         where = _where(turn, several=several)
@@ -160,11 +161,10 @@ def _print(found: Answered) -> None:
         say(f"{changed} of {turns} turns would have changed; who spoke, what was done and where it led would not")
     else:
         where = _where(parting, several=several)
-        why = f" ({found.stopped})" if found.stopped and parting.parts_by != "speaker" else ""
-        by = _CALLED.get(parting.parts_by or "", parting.parts_by)
-        say(
-            f"the conversation would have parted at {where}, by the {by}{why}; what comes after was said to another one"
-        )
+        by = parting.parts_by or ""
+        is_told = by == "speaker" or "sent_back" in dict(parting.edited.get("acts", {}))
+        why = f" ({found.stopped})" if found.stopped and not is_told else ""
+        say(f"the conversation would have parted at {where}, by the {_CALLED.get(by, by)}{why}")
 
 
 def _where(turn: TurnChange, *, several: bool) -> str:
@@ -172,7 +172,7 @@ def _where(turn: TurnChange, *, several: bool) -> str:
     return episode + (f"turn {turn.turn}" if turn.turn else "the beginning")
 
 
-def _print_turn(turn: TurnChange, where: str, seen: dict[tuple[str, ...], str]) -> None:
+def _print_turn(turn: TurnChange, where: str, seen: set[tuple[str, str]]) -> None:
     head = f"{where}{f' ({turn.speaker})' if turn.speaker and turn.turn else ''}"
     if not turn.differs:
         say(f"{head}: the same")
@@ -183,20 +183,21 @@ def _print_turn(turn: TurnChange, where: str, seen: dict[tuple[str, ...], str]) 
     for asking in turn.prompts:
         which = {"repair": ", when sent back", "look_up": ", after a look-up"}.get(asking.purpose, "")
         for part in asking.parts:
-            _print_part(part, f"prompt of {asking.role}{which}, {part.part}", where, seen)
+            _print_part(part, f"prompt of {asking.role}{which}, {part.part}", seen)
     for name, was in turn.recorded.items():
         _print_values(_CALLED.get(name, name), was, turn.edited[name])
 
 
-def _print_part(part: PartChange, title: str, where: str, seen: dict[tuple[str, ...], str]) -> None:
+def _print_part(part: PartChange, title: str, seen: set[tuple[str, str]]) -> None:
+    """Print what differs in a part of a prompt and did not before: a history is told again every turn."""
     lines = part.lines
-    if lines in seen:
-        say(f"    {title}: as at {seen[lines]}")
-        return
-    seen[lines] = where
-    say(f"    {title}:")
-    for line in lines:
+    new = [line for line in lines if (part.part, line) not in seen]
+    seen.update((part.part, line) for line in lines)
+    say(f"    {title}:" if new else f"    {title}: as before")
+    for line in new:
         say(f"      {line}")
+    if new and len(new) < len(lines):
+        say("      (and as before)")
 
 
 def _print_values(name: str, was: Any, now: Any) -> None:

@@ -68,7 +68,7 @@ class Recorded:
             self._first.setdefault((call.episode, call.turn), now)
 
     def described_at(self, place: Place) -> Mapping[str, Any]:
-        """The model that was asked in a place, or would be asked there now: its window says how long a prompt may be.
+        """The model that was asked in a place, or would be now: its window says how long a prompt may be.
 
         Whether a digest is needed was decided for the model that was asked first for that turn.
         """

@@ -7,7 +7,7 @@ itself, from its script or its functions, is asked of the edited one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,8 @@ from sim.read.wording import PartChange, changes
 from sim.record.log import RunLog
 from sim.record.records import OLDEST
 from sim.stage.casting import speakers
-from sim.stage.run import Run, settings_for
+from sim.stage.diverging import settings_in
+from sim.stage.run import Run
 from sim.world.kinds import Value
 from sim.world.library import revive
 from sim.world.world import World
@@ -109,7 +110,7 @@ def would_change(log: RunLog, world: World) -> Answered:
         turn = _compared(place, before, after)
         found.append(turn)
         if turn.parts_by:
-            return Answered(tuple(found), after.stopped)
+            return Answered(tuple(found), after.stopped if after.ends_at(place) else "")
     return Answered(tuple(found))
 
 
@@ -118,7 +119,7 @@ class _Turn:
     """What one turn came to in one world."""
 
     asked: list[tuple[str, str, int, Prompt]] = field(default_factory=list)
-    answers: dict[str, str] = field(default_factory=dict)
+    answers: dict[tuple[str, int], tuple[str, str]] = field(default_factory=dict)
     records: list[dict[str, Any]] = field(default_factory=list)
 
     def of(self, *kinds: str) -> Iterator[dict[str, Any]]:
@@ -138,7 +139,7 @@ _SPEAKING = ("turn", "repair", "look_up")
 class _Played:
     """Stands in for the log of a run, and keeps what each turn asked and gave."""
 
-    def __init__(self, facts: Mapping[str, Any]) -> None:
+    def __init__(self, facts: Iterable[str]) -> None:
         self.path: Path | None = None
         self.turns: dict[Place, _Turn] = {}
         self.facts = frozenset(facts)
@@ -148,6 +149,10 @@ class _Played:
 
     def at(self, episode: int, turn: int) -> _Turn:
         return self.turns.setdefault((episode, turn), _Turn())
+
+    def ends_at(self, place: Place) -> bool:
+        """Whether the world could not be played beyond a turn."""
+        return bool(self.stopped) and next(reversed(self.turns), None) == place
 
     def append(
         self, kind: str, fields: Mapping[str, Any], measured: Mapping[str, Any] | None = None
@@ -192,7 +197,7 @@ class _ByPlace:
         if self._own is not None:
             given = self._own.answer(request).text
             if given != call.answer:
-                turn.answers[f"{request.role} {request.attempt}"] = given
+                turn.answers[request.role, request.attempt] = (call.answer, given)
         return self._recorded.reply(request)
 
 
@@ -218,7 +223,7 @@ class _Outside:
 def _played(log: RunLog, world: World, own: World) -> _Played:
     """A world played on the recorded answers as far as they go."""
     header = log.header
-    played = _Played({key: None for key in world.fact_keys()})
+    played = _Played(world.fact_keys())
     is_edited = world is not own
     live = (
         Live() if is_edited and world.rules and world.resolved.get("rules") != own.resolved.get("rules") else None
@@ -228,14 +233,7 @@ def _played(log: RunLog, world: World, own: World) -> _Played:
         description = header.models.get(agent, {"name": ""})
         itself = _itself(world, agent, description, has_functions=live is not None) if is_edited else None
         models[agent] = _ByPlace(Recorded(log.records, agent, description), itself, played)
-    usual = settings_for(own, language=header.language).opening
-    settings = settings_for(
-        world,
-        seed=header.seed,
-        language=header.language,
-        facts=header.facts,
-        opening=None if header.opening == usual else header.opening,
-    )
+    settings = settings_in(header, world)
     outside = _Outside(FromLog(log.records), live)
     try:
         Run(world, settings, models, played, outside=outside, log_format=header.format).play()
@@ -264,8 +262,11 @@ def _compared(place: Place, before: _Played, after: _Played) -> TurnChange:
     if "sent_back" in recorded.get("acts", ()):
         recorded["acts"]["sent_back"], edited["acts"]["sent_back"] = _reasons(was), _reasons(now)
     if now.answers:
-        recorded["answer"] = {key: _given(was, key) for key in now.answers}
-        edited["answer"] = now.answers
+        names = {key: f"{key[0]}, attempt {key[1] + 1}" if key[1] else key[0] for key in now.answers}
+        recorded["answer"] = {name: now.answers[key][0] for key, name in names.items()}
+        edited["answer"] = {name: now.answers[key][1] for key, name in names.items()}
+    if any(was.of("turn")) and not any(now.of("turn")):  # of a turn that does not come about nothing else is told
+        recorded, edited = ({k: v for k, v in told.items() if k in PARTING} for told in (recorded, edited))
     if "speaker" in recorded:
         recorded, edited = {"speaker": was.speaker}, {"speaker": now.speaker or after.stopped or None}
         prompts: tuple[Asking, ...] = ()
@@ -280,12 +281,6 @@ def _apart(ours: Any, theirs: Any) -> tuple[Any, Any]:
         return ours, theirs
     keys = [key for key in (*ours, *(k for k in theirs if k not in ours)) if ours.get(key) != theirs.get(key)]
     return {k: ours.get(k) for k in keys}, {k: theirs.get(k) for k in keys}
-
-
-def _given(turn: _Turn, key: str) -> str | None:
-    role, _, attempt = key.rpartition(" ")
-    given = (r["answer"] for r in turn.of("call") if r["role"] == role and r["attempt"] == int(attempt))
-    return next(given, None)
 
 
 def _prompts(was: _Turn, now: _Turn) -> Iterator[Asking]:
@@ -330,7 +325,7 @@ def _effects(turn: _Turn, shared: frozenset[str]) -> Any:
 
 
 def _words(turn: _Turn, shared: frozenset[str]) -> Any:
-    return [r["text"] for r in turn.of("turn")]
+    return next((r["text"] for r in turn.of("turn")), None)
 
 
 def _heard_by(turn: _Turn, shared: frozenset[str]) -> Any:

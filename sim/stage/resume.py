@@ -116,7 +116,10 @@ def world_of(log: RunLog, place: str | Path | None = None) -> World:
     world = load(path, variant=header.variant)
     _, digest = in_language(world, header.language)
     if digest != header.digest:
-        raise DefinitionError(f"the world '{header.world}' was changed since; {log.name} cannot go on with it")
+        raise DefinitionError(
+            f"the world '{header.world}' was changed since; {log.name} cannot go on with it. 'sim verify --world' "
+            "says what the change would do, and --live-on-mismatch plays it on from there in a new log"
+        )
     return world
 
 
