@@ -207,7 +207,7 @@ def _cast(
     from sim.stage.fitting import check_room  # noqa: PLC0415
     from sim.stage.resume import header_at_end, live_models, others, settings_of  # noqa: PLC0415
 
-    given = models_of(named, providers)
+    given = models_of(named, providers) if named else {}
     changed = others(world, given)
     unknown = {name: m for name, m in given.items() if name not in speakers(world)}
     before = live_models(world, header_at_end(log), providers, changed)
