@@ -166,7 +166,7 @@ def test_a_run_goes_on_with_another_model(sim: Sim, folder: Path, serve: Serve) 
     assert (done.code, done.err) == (0, "")
     names = [body["model"] for _, body in provider.requests]
     assert (set(names[:5]), set(names[5:])) == ({"one"}, {"two"})
-    rows = {row["model"]: row["calls"] for row in sim("cost", "run.jsonl", "--by", "model", "--json").json["rows"]}
+    rows = {row["key"]: row["calls"] for row in sim("cost", "run.jsonl", "--by", "model", "--json").json["rows"]}
     assert set(rows) == {"one", "two", "scripted"}
     assert (rows["one"], rows["two"]) == (4, names.count("two"))
     [resumed] = sim("show", "run.jsonl", "--json").json["resumed"]
