@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 import sim
-from sim.cli.running import _models
+from sim.cli.running import models_of as _models
 from sim.errors import DefinitionError
 from sim.models.catalog import Catalog, Entry, ModelsFile
 from sim.models.model import Request

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 
 from sim.cli import (  # noqa: F401 - they add their commands to the app
     auditing,
@@ -13,6 +15,7 @@ from sim.cli import (  # noqa: F401 - they add their commands to the app
     reading,
     resuming,
     running,
+    verifying,
 )
 from sim.cli.app import app
 from sim.errors import ModelError, SimError
@@ -23,6 +26,9 @@ def main() -> None:
 
     0 done, 1 the answer is no, 2 bad input or usage, 3 a model failed, 130 interrupted.
     """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed from the beginning: then nobody reads
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")

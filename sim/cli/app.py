@@ -50,11 +50,11 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
 
 
-def say(text: object) -> None:
+def say(text: object, *, err: bool = False) -> None:
     """Print a line for people; control characters of worlds and logs do not reach the terminal."""
     from sim.world.kinds import one_line  # noqa: PLC0415 - not needed for `sim --help`
 
-    typer.echo("\n".join(one_line(line) for line in str(text).split("\n")))
+    typer.echo("\n".join(one_line(line) for line in str(text).split("\n")), err=err)
 
 
 def pairs(options: list[str]) -> dict[str, str]:

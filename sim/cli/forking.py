@@ -8,8 +8,19 @@ from typing import Annotated
 import typer
 
 from sim.cli.app import Json, RunName, app, pairs
-from sim.cli.resuming import go_on
-from sim.cli.running import CacheUse, Caching, MaxCost, MaxTokens, models, told
+from sim.cli.options import (
+    AllowExec,
+    BaseUrl,
+    CacheUse,
+    Caching,
+    KeyEnv,
+    MaxCost,
+    MaxTokens,
+    Out,
+    WorkDir,
+)
+from sim.cli.resuming import Going, go_on
+from sim.cli.running import models_of, told
 from sim.errors import DefinitionError
 
 
@@ -39,25 +50,17 @@ def fork(
     world: Annotated[
         str | None, typer.Option(metavar="WORLD", help="A changed world, which must fit the turns before.")
     ] = None,
-    base_url: Annotated[
-        str | None, typer.Option(help="An OpenAI-compatible URL, as http://127.0.0.1:8080/v1.")
-    ] = None,
-    key_env: Annotated[
-        str, typer.Option(metavar="NAME", help="The environment variable that holds the key.")
-    ] = "OPENAI_API_KEY",
+    base_url: BaseUrl = None,
+    key_env: KeyEnv = "OPENAI_API_KEY",
     temperature: Annotated[
         float | None, typer.Option(min=0, max=2, help="Sampling temperature of the models named here.")
     ] = None,
-    allow_exec: Annotated[
-        bool, typer.Option("--allow-exec", help="Let code that agents write be run, in --work-dir.")
-    ] = False,
-    work_dir: Annotated[
-        Path | None, typer.Option(help="The folder in which code is run; work/ID if left out.")
-    ] = None,
+    allow_exec: AllowExec = False,
+    work_dir: WorkDir = None,
     cache: CacheUse = Caching.off,
     max_tokens: MaxTokens = None,
     max_cost: MaxCost = None,
-    out: Annotated[Path | None, typer.Option(help="Where the log goes; runs/ID.jsonl if left out.")] = None,
+    out: Out = None,
     as_json: Json = False,
 ) -> None:
     """Take a run another way from a turn on, in a new log: recorded answers before it, at no cost, live ones after.
@@ -83,7 +86,7 @@ def fork(
     last = planned.header.last_seed if seed is None else seed
     path = out or free_path(Path("runs"), planned.world.name, last)
     code = (work_dir or Path("work") / path.name.removesuffix(".jsonl")) if allow_exec else None
-    given = models(model, Providers(listed, base_url, key_env, temperature, human=person)) if model else {}
+    given = models_of(model, Providers(listed, base_url, key_env, temperature, human=person)) if model else {}
     as_before = Providers(listed, base_url, key_env, human=person)
     cast = planned.cast(as_before, given, human=person, exec_folder=code, seed=seed)
     budget = budget_for(planned.there, listed, max_tokens, max_cost)
@@ -92,10 +95,9 @@ def fork(
     begun = planned.begin(cast, facts=facts, say=say, seed=seed, out=out, budget=budget)
     place = planned.place
     words = f"forked from {log.name} at turn {place.at}: {place.inherited - 1} of its records are inherited"
-    before = models_before(planned.world, begun.header, as_before)
-    go_on(
-        begun, planned.world, cast, person, words, before, cache=kept, budget=budget, folder=code, as_json=as_json
-    )
+    earlier = models_before(planned.world, begun.header, as_before)
+    going = Going(begun, planned.world, cast, person, words, earlier, kept, budget, code)
+    go_on(going, as_json=as_json)
 
 
 def _personas(given: list[str]) -> dict[str, str]:

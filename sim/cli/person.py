@@ -74,7 +74,7 @@ class Person:
             raise KeyboardInterrupt from None
 
     def _check(self) -> None:
-        if not sys.stdin.isatty() and sys.stdin.closed:
+        if sys.stdin is None or sys.stdin.closed:
             raise DefinitionError("there is no terminal to ask a person at")
 
     def _fields(self, offer: Offer, request: Request) -> dict[str, Any] | None:

@@ -86,6 +86,11 @@ def _show_run(log: Any, as_json: bool) -> None:
         "seed": header.seed,
         "language": header.language,
         "models": {role: model.get("name") for role, model in header.models.items()},
+        "resumed": [
+            {"after": r.seq - 1, "models": {role: model.get("name") for role, model in r.models.items()}}
+            for r in log.records
+            if r.type == "resumed"
+        ],
         "facts": header.facts,
         **family(header),
         "outcomes": [r.outcome for r in log.records if r.type == "episode_ended"],

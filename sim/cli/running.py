@@ -1,16 +1,27 @@
-"""Commands that play: ``run`` and ``verify``."""
+"""The command ``run``, and what all commands that play a run share."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sim.cli.app import Json, NoCode, RunName, WorldName, app, pairs, print_json, say
+from sim.cli.app import Json, NoCode, WorldName, app, pairs, print_json, say
+from sim.cli.options import (
+    AllowExec,
+    BaseUrl,
+    CacheUse,
+    Caching,
+    KeyEnv,
+    MaxCost,
+    MaxTokens,
+    ModelNames,
+    Out,
+    WorkDir,
+)
 from sim.errors import DefinitionError, ModelError
 
 if TYPE_CHECKING:
@@ -18,27 +29,6 @@ if TYPE_CHECKING:
     from sim.read.ledger import Row
     from sim.record.records import Header
     from sim.stage.providers import Providers
-
-
-class Caching(StrEnum):
-    """What is done with answers that were paid for before."""
-
-    off = "off"
-    read = "read"
-    write = "write"
-    refresh = "refresh"
-
-
-CacheUse = Annotated[
-    Caching,
-    typer.Option(
-        help="Answers paid for before: read uses them; write also keeps new ones; refresh asks anew and keeps all."
-    ),
-]
-MaxTokens = Annotated[int | None, typer.Option(min=1, help="Stop before a call that could exceed so many tokens.")]
-MaxCost = Annotated[
-    str | None, typer.Option(metavar="AMOUNT", help="Stop before a call that could exceed it, such as 0.50USD.")
-]
 
 
 @app.command()
@@ -50,29 +40,14 @@ def run(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="FACT=VALUE", help="Start with this fact. Repeatable.")
     ] = None,
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="[ROLE=]NAME",
-            help="Who answers: 'scripted', 'human', a model of models.yaml, or one's name at its endpoint; for "
-            "all, or for a role or agent. A,B: B where A fails. random:A,B: one for each agent. Repeatable.",
-        ),
-    ] = None,
-    base_url: Annotated[
-        str | None, typer.Option(help="An OpenAI-compatible URL, as http://127.0.0.1:8080/v1.")
-    ] = None,
-    key_env: Annotated[
-        str, typer.Option(metavar="NAME", help="The environment variable that holds the key.")
-    ] = "OPENAI_API_KEY",
+    model: ModelNames = None,
+    base_url: BaseUrl = None,
+    key_env: KeyEnv = "OPENAI_API_KEY",
     temperature: Annotated[
         float | None, typer.Option(min=0, max=2, help="Sampling temperature of the model.")
     ] = None,
-    allow_exec: Annotated[
-        bool, typer.Option("--allow-exec", help="Let code that agents write be run, in --work-dir.")
-    ] = False,
-    work_dir: Annotated[
-        Path | None, typer.Option(help="The folder in which code is run; work/ID if left out.")
-    ] = None,
+    allow_exec: AllowExec = False,
+    work_dir: WorkDir = None,
     no_code: NoCode = False,
     episodes: Annotated[
         int | None, typer.Option(min=1, help="How many episodes begin; as the world's arrivals say if left out.")
@@ -86,7 +61,7 @@ def run(
     cache: CacheUse = Caching.off,
     max_tokens: MaxTokens = None,
     max_cost: MaxCost = None,
-    out: Annotated[Path | None, typer.Option(help="Where the log goes; runs/ID.jsonl if left out.")] = None,
+    out: Out = None,
     as_json: Json = False,
 ) -> None:
     """Run a world and stream its transcript.
@@ -112,7 +87,7 @@ def run(
     listed = catalog.load()
     told()
     providers = Providers(listed, base_url, key_env, temperature, human=person)
-    given = models(model or [], providers)
+    given = models_of(model or [], providers)
     cast = models_for(loaded, given, human=person, exec_folder=folder, seed=seed)
     budget = budget_for(loaded, listed, max_tokens, max_cost)
     check_budget(budget, cast)
@@ -187,7 +162,7 @@ class _OneLine(logging.Formatter):
         return one_line(super().format(record))
 
 
-def models(given: list[str], providers: Providers) -> dict[str, Model]:
+def models_of(given: list[str], providers: Providers) -> dict[str, Model]:
     """The models by role, agent or ``*``, as the options name them."""
     named = [_name(text) for text in given]
     if providers.base_url is not None and all(name in {"scripted", "human"} for _, name in named):
@@ -262,25 +237,3 @@ def family(header: Header, total: Row | None = None) -> dict[str, Any]:
         return {}
     told = {"parent": fork.parent, "episode": fork.episode, "at": fork.at}
     return told if total is None else {**told, "inherited": {"calls": total.inherited}}
-
-
-@app.command()
-def verify(run: RunName = None, as_json: Json = False) -> None:
-    """Check a log's hashes, and play the run again on its recorded answers.
-
-    Exits 1 and names the first record that differs. Example: sim verify hospital_visit-s7-1
-    """
-    from sim.read.verify import verify as check_log  # noqa: PLC0415
-    from sim.record.log import RunLog, find_run  # noqa: PLC0415
-
-    verdict = check_log(RunLog.open(find_run(run)))
-    if as_json:
-        answer: dict[str, Any] = {"ok": verdict.ok, "turns": verdict.turns, "trace": verdict.trace}
-        if not verdict.ok:
-            answer["difference"] = {"record": verdict.record, "reason": verdict.reason}
-        print_json(answer)
-    elif verdict.ok:
-        say(f"verified: {verdict.turns} turns, trace {verdict.trace}")
-    else:
-        say(f"not verified: {verdict.reason}")
-    raise typer.Exit(0 if verdict.ok else 1)

@@ -119,16 +119,22 @@ def _sum(calls: Iterable[Call]) -> dict[str, Any]:
 def _prompt(log: RunLog, world: World, moment: Moment) -> list[dict[str, str]]:
     from sim.engine.prompt import build  # noqa: PLC0415 - needs the world's expressions
     from sim.engine.room import room_of  # noqa: PLC0415
+    from sim.models.model import place_of  # noqa: PLC0415
+    from sim.models.recorded import Recorded, models_at_end  # noqa: PLC0415
     from sim.stage.changes import world_at  # noqa: PLC0415
     from sim.world.people import cast_as  # noqa: PLC0415
 
-    record, situation = moment.record, moment.situation
+    record, situation, header = moment.record, moment.situation, log.header
     try:
-        there = cast_as(world_at(world, log.header, record.episode, record.turn), _drawn(log, record.episode))
-        built = build(there, situation, moment.said, record.speaker, log.header.language, moment.digest)
+        there = cast_as(world_at(world, header, record.episode, record.turn), _drawn(log, record.episode))
+        built = build(there, situation, moment.said, record.speaker, header.language, moment.digest)
         context = there.states[situation.state].context
-        models = log.header.models_at((record.episode, record.turn))
-        return list(built.within(room_of(there, models[record.speaker], context)).messages)
+        done = [f for f in header.forks if f.episode == record.episode and f.at <= record.turn]
+        since = done[-1].inherited if done else 0
+        told = models_at_end(header.model_copy(update={"forks": done}), log.records[:since])
+        asked = Recorded(log.records[since:], record.speaker, told[record.speaker])
+        described = asked.described_at(place_of(record.episode, record.turn, 0, "turn"))
+        return list(built.within(room_of(there, described, context)).messages)
     except (KeyError, ValueError, TypeError):
         raise RunLogError(
             f"the prompt of turn {record.turn} does not follow from the log; 'sim verify' says more"

@@ -31,11 +31,15 @@ class TooLong(Exception):
 
 @dataclass(frozen=True)
 class Heard:
-    """The history in a message of a prompt: headings, each with lines, oldest first, and what follows them."""
+    """The history in a message of a prompt: headings, each with lines, oldest first, and what follows them.
+
+    ``parts`` says what that is made of, where it is of several parts.
+    """
 
     blocks: tuple[tuple[str, tuple[str, ...]], ...]
     rest: str
     message: int = 1
+    parts: tuple[tuple[str, str], ...] = ()
 
     def text(self, dropped: int = 0) -> str:
         """The message, without so many lines: those of the last block go first, for the others are summaries."""
@@ -69,6 +73,28 @@ class Prompt:
         """The first 128 bits, in hex, of the SHA-256 of the messages."""
         text = json.dumps(self.messages, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """The words of the prompt by what they are: persona, summaries, heard, instruction, facts and so on."""
+        found: dict[str, list[str]] = {}
+        heard = self.heard
+        for index, message in enumerate(self.messages):
+            if heard is None or index > heard.message:
+                found.setdefault("sent back", []).append(message["content"])
+            elif index < heard.message:
+                found.setdefault("persona" if heard.parts else "question", []).append(message["content"])
+            else:
+                for name, text in _history(message["content"].removesuffix(heard.rest), heard):
+                    found.setdefault(name, []).append(text)
+                for name, text in heard.parts or (("question", heard.rest),):
+                    found.setdefault(name, []).append(text)
+        return {name: "\n".join(texts) for name, texts in found.items()}
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """Of each part the first 16 bits of its SHA-256: enough to say which part of a prompt was another one."""
+        return {n: hashlib.sha256(t.encode("utf-8", "replace")).hexdigest()[:4] for n, t in self.parts.items()}
 
     def then(self, answer: str, reasons: Sequence[str], language: str) -> Prompt:
         """The prompt that sends an answer back, with what was wrong with it."""
@@ -121,3 +147,16 @@ class Prompt:
 
     def _size(self, room: Room) -> int:
         return room.count(self.messages, self.schema)
+
+
+def _history(text: str, heard: Heard) -> list[tuple[str, str]]:
+    """The summaries and what was heard, as far as they are in the text of a message."""
+    names = ("summaries", "heard")[-len(heard.blocks) :]
+    found = []
+    for name, (heading, _), after in zip(names, heard.blocks, (*heard.blocks[1:], None), strict=True):
+        if not text.startswith(heading + "\n"):
+            continue
+        own, mark, rest = text.partition(f"\n{after[0]}\n") if after is not None else (text, "", "")
+        found.append((name, own.removeprefix(heading).strip("\n")))
+        text = mark[1:] + rest
+    return found

@@ -49,20 +49,17 @@ def build(
     earlier = [line(world, u, language) for u in carried_over(history, role, state.context)]
     earlier += [kept.text] if kept is not None else []
     said = [line(world, u, language) for u in remembered(history, (role,), state.context, situation, kept)]
-    parts = []
     told = next((label_of(text, language) for circle, text in state.tell if _is_told(values, role, circle)), "")
     label = label_of(state.label, language) or state.name
-    parts.append(
-        f"{phrase(language, 'now')}{label}{'。' if language.startswith('zh') else '. '}{render(told, names)}"
-    )
+    stop = "。" if language.startswith("zh") else ". "
+    parts = [("instruction", f"{phrase(language, 'now')}{label}{stop}{render(told, names)}")]
     known = _known(world, role, values, language)
     if known:
-        parts.append(phrase(language, "know") + phrase(language, "comma").join(known))
+        parts.append(("facts", phrase(language, "know") + phrase(language, "comma").join(known)))
     offers, tools = open_actions(world, situation, role), open_tools(world, situation, role)
     parts += _asked(world, state, offers, tools, names, _others(world, situation, role, language), language)
-    heard = Heard(
-        ((phrase(language, "carried"), tuple(earlier)), (phrase(language, "said"), tuple(said))), "\n".join(parts)
-    )
+    blocks = ((phrase(language, "carried"), tuple(earlier)), (phrase(language, "said"), tuple(said)))
+    heard = Heard(blocks, "\n".join(text for _, text in parts), parts=tuple(parts))
     messages = ({"role": "system", "content": system}, {"role": "user", "content": heard.text()})
     return Prompt(messages, schema(offers, tools, language, is_silent=state.is_silent), heard)
 
@@ -75,19 +72,19 @@ def _asked(
     names: Mapping[str, object],
     others: Sequence[str],
     language: str,
-) -> list[str]:
+) -> list[tuple[str, str]]:
     """What the speaker can do, and in which form it answers."""
     whom = phrase(language, "comma").join(others) or "…"
     turn_of = phrase(language, "turn_of", me=names["me"], others=whom)
     if state.is_silent:
         turn_of = phrase(language, "act_only", me=names["me"])
     if not offers and not tools:
-        return [turn_of + phrase(language, "write" if state.is_verbatim else "speak")]
-    parts = [phrase(language, "look_ups") + _offer(world, tools, names, language)] if tools else []
+        return [("form", turn_of + phrase(language, "write" if state.is_verbatim else "speak"))]
+    parts = [("look-ups", phrase(language, "look_ups") + _offer(world, tools, names, language))] if tools else []
     if offers:
-        parts.append(phrase(language, "acts") + _offer(world, offers, names, language))
+        parts.append(("actions", phrase(language, "acts") + _offer(world, offers, names, language)))
     example = _shape([*tools, *offers], language, is_silent=state.is_silent)
-    return [*parts, turn_of + phrase(language, "json") + example]
+    return [*parts, ("form", turn_of + phrase(language, "json") + example)]
 
 
 def _is_told(values: Mapping[str, Any], role: str, circle: Circle) -> bool:

@@ -20,6 +20,14 @@ from sim.world.world import World
 Purpose = Literal["turn", "repair", "look_up", "selection", "summary", "digest"]
 """Why a model is asked: for a turn, a better answer, after a look-up, for the next speaker, for a summary."""
 
+Place = tuple[int, int, int, str]
+"""Where an answer belongs: episode, turn, attempt, and whether it is for a turn or for something else."""
+
+
+def place_of(episode: int, turn: int, attempt: int, purpose: str) -> Place:
+    """The place of an answer; better answers and those after a look-up are for the turn."""
+    return episode, turn, attempt, purpose if purpose in {"selection", "summary", "digest"} else "turn"
+
 
 @dataclass(frozen=True)
 class Request:
@@ -45,6 +53,11 @@ class Request:
     heard: str = ""
     cache: Cache | None = None
     budget: Budget | None = None
+
+    @property
+    def place(self) -> Place:
+        """Where the answer belongs."""
+        return place_of(self.situation.episode, self.turn, self.attempt, self.purpose)
 
 
 @dataclass(frozen=True)
@@ -74,7 +87,10 @@ class Model(Protocol):
 
     @property
     def description(self) -> Mapping[str, Any]:
-        """What the log's header says of it; no secrets."""
+        """What the log's header says of it; no secrets.
+
+        One that stands for several in turn also has ``described_at(place)``.
+        """
 
     def answer(self, request: Request) -> Reply:
         """Answer a request.

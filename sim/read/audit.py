@@ -15,7 +15,7 @@ from typing import Any
 
 from sim.engine.situation import Situation, scope
 from sim.errors import DefinitionError, MismatchError, RunLogError
-from sim.models.model import Model, Reply, Request
+from sim.models.model import Model, Place, Reply, Request
 from sim.models.prices import EXACT, Price
 from sim.read.fold import Fold
 from sim.read.leaks import Leaks
@@ -30,6 +30,7 @@ from sim.record.records import (
     EpisodeEnded,
     EpisodeStarted,
     Narration,
+    ResumedWith,
     Transition,
     Turn,
     WarningNote,
@@ -142,6 +143,11 @@ class _Watched:
         self._model = model
         self._witness = witness
 
+    def described_at(self, place: Place) -> Mapping[str, Any]:
+        """What is said of the model in a place."""
+        told_at = getattr(self._model, "described_at", None)
+        return told_at(place) if told_at is not None else self.description
+
     def answer(self, request: Request) -> Reply:
         """What the model answers."""
         self._witness.request = request
@@ -214,7 +220,7 @@ def _invariants(log: RunLog) -> Check:
 
 _MOVES = (EpisodeStarted, Turn, BallotCounted, Transition)
 """What changes the situation."""
-_BETWEEN = (BallotCounted, Narration, WarningNote)
+_BETWEEN = (BallotCounted, Narration, WarningNote, ResumedWith)
 """What may stand between a turn and the votes that are counted with it."""
 
 

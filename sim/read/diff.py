@@ -22,6 +22,7 @@ from sim.record.records import (
     LookUp,
     Narration,
     Refusal,
+    ResumedWith,
     RunEnded,
     Selection,
     SummaryMade,
@@ -127,7 +128,7 @@ class Diff:
 
 def diff(a: RunLog, b: RunLog) -> Diff:
     """Compare two runs, turn by turn and in sum."""
-    return Diff(_worlds(a.header, b.header), _settings(a.header, b.header), _first(a, b), _sums(a), _sums(b))
+    return Diff(_worlds(a.header, b.header), _settings(a, b), _first(a, b), _sums(a), _sums(b))
 
 
 def _worlds(a: Header, b: Header) -> tuple[str, ...]:
@@ -151,9 +152,18 @@ def _parts(a: Any, b: Any, path: str, depth: int = 4) -> Iterator[str]:
             yield from _parts(a[key], b[key], inner, depth - 1)
 
 
-def _settings(a: Header, b: Header) -> tuple[str, ...]:
+def _settings(a: RunLog, b: RunLog) -> tuple[str, ...]:
+    ours, theirs = a.header, b.header
     names = ("variant", "seed", "language", "models", "opening", "facts")
-    return tuple(name for name in names if getattr(a, name) != getattr(b, name))
+    found = [name for name in names if getattr(ours, name) != getattr(theirs, name)]
+    if "models" not in found and _resumed(a) != _resumed(b):
+        found.append("models")
+    return tuple(found)
+
+
+def _resumed(log: RunLog) -> list[dict[str, Any]]:
+    """The other models that a run went on with."""
+    return [record.models for record in log.records if isinstance(record, ResumedWith)]
 
 
 def _first(a: RunLog, b: RunLog) -> FirstDifference | None:

@@ -142,7 +142,8 @@ class Leaks:
         """Whether what stands before the situation is made of nothing but lines that all readers heard."""
         given, language = request.prompt.messages, self._language
         rest = given[0 if request.purpose in _LAST else 1]["content"]
-        heard = [said for said in self._here.said if said.text and said.heard_by.issuperset(readers)]
+        # Of a digest nothing may be left where there is hardly any room.
+        heard = [s for s in self._here.said if (s.text or s.is_summary) and s.heard_by.issuperset(readers)]
         for heading, is_summary in (("carried", True), ("said", False)):
             words = phrase(language, heading) + "\n"
             if rest.startswith(words):

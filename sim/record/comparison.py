@@ -21,13 +21,25 @@ class Difference(MismatchError):
 
 
 class Comparison:
-    """Stands in for a log that is written; what comes after its end goes to ``then``, where there is one."""
+    """Stands in for a log that is written; what comes after its end goes to ``then``, where there is one.
 
-    def __init__(self, log: RunLog, then: LogWriter | None = None) -> None:
+    That a run was resumed with other models follows from nothing and is taken as the log has it. The first record
+    that goes to ``then`` comes after a record ``resumed``, if its fields are given, and with what is ``told``.
+    """
+
+    def __init__(
+        self,
+        log: RunLog,
+        then: LogWriter | None = None,
+        resumed: Mapping[str, Any] | None = None,
+        told: Mapping[str, Any] | None = None,
+    ) -> None:
         self.path: Path | None = then.path if then is not None else None
         self._log = log
         self._then = then
         self._kept = Counter(_told(call.model_dump()) for call in (log.spare if then is not None else ()))
+        self._resumed = resumed
+        self._told = told
         self.next = 0
 
     def append(
@@ -41,11 +53,24 @@ class Comparison:
         index = self.next
         if index >= len(self._log.records):
             if self._then is not None:
-                return self._then.append(kind, fields, measured)
+                return self._go_on(self._then, kind, fields, measured)
             raise Difference(index, f"record {index}: missing; here belongs '{kind}'")
         record = compared(self._log, index, kind, fields)
         self.next += 1
+        while kind != "run_ended" and self.next < len(self._log.records) and self._is_resumed(self.next):
+            self.next += 1
         return record
+
+    def _is_resumed(self, index: int) -> bool:
+        return self._log.records[index].type == "resumed"
+
+    def _go_on(
+        self, then: LogWriter, kind: str, fields: Mapping[str, Any], measured: Mapping[str, Any] | None
+    ) -> dict[str, Any]:
+        if self._resumed is not None:
+            then.append("resumed", self._resumed)
+        told, self._resumed, self._told = self._told or {}, None, None
+        return then.append(kind, fields, {**(measured or {}), **told})
 
     def keep(self, fields: Mapping[str, Any]) -> None:
         """Keep an answer whose place in the log has not come, unless it is kept from before."""

@@ -100,15 +100,10 @@ class Header(Record):
 
     @property
     def last_models(self) -> dict[str, dict[str, Any]]:
-        """Who answers the last turns."""
-        return self.models_at(None)
-
-    def models_at(self, place: tuple[int, int] | None) -> dict[str, dict[str, Any]]:
-        """Who answers at an episode and turn, by agent."""
+        """Who answers after the last fork, by agent."""
         models = dict(self.models)
         for fork in self.forks:
-            if place is None or (fork.episode == place[0] and fork.at <= place[1]):
-                models |= fork.models
+            models |= fork.models
         return models
 
 
@@ -335,6 +330,29 @@ class WarningNote(Record):
     message: str
 
 
+class PlaceOf(BaseModel):
+    """Where an answer belongs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    episode: int
+    turn: int
+    attempt: int
+    role: str
+    purpose: str
+
+
+class ResumedWith(Record):
+    """The run stopped and went on here with other models: those of some roles, described as in the header.
+
+    ``kept`` are the places of answers after this record that the models before had given when the run stopped.
+    """
+
+    type: Literal["resumed"]
+    models: dict[str, dict[str, Any]]
+    kept: list[PlaceOf] = []
+
+
 class EpisodeEnded(Record):
     """A conversation came to an end."""
 
@@ -371,6 +389,7 @@ AnyRecord = Annotated[
     | Transition
     | WarningNote
     | Intervention
+    | ResumedWith
     | EpisodeEnded
     | RunEnded,
     Field(discriminator="type"),

@@ -12,7 +12,8 @@ from sim.engine.machine import Refused
 from sim.engine.situation import Situation
 from sim.errors import DefinitionError
 from sim.models.model import Model
-from sim.record.records import Fork, Header
+from sim.models.recorded import models_at_end
+from sim.record.records import AnyRecord, Fork, Header
 from sim.stage.exchange import Stage
 from sim.stage.facts import facts_for
 from sim.world.kinds import Value, to_json
@@ -42,22 +43,25 @@ class Change:
         return {name: value for name, value in found.items() if value not in (None, {})}
 
 
-def changes_of(
-    world: World, header: Header, models: Callable[[Mapping[str, Mapping[str, Any]]], Mapping[str, Model]]
-) -> tuple[Change, ...]:
-    """The forks of a run, to be done one after another; ``models`` makes those that are described.
+Models = Callable[[Mapping[str, Mapping[str, Any]], int, bool], Mapping[str, Model]]
+"""Makes the models that are described, for what comes after so many records, and until the end or another fork."""
+
+
+def changes_of(world: World, header: Header, records: Sequence[AnyRecord], models: Models) -> tuple[Change, ...]:
+    """The forks of a run, to be done one after another.
 
     Raises:
         DefinitionError: if one does not fit the world.
     """
     found: list[Change] = []
-    told = dict(header.models)
-    for fork in header.forks:
-        if strangers := fork.models.keys() - told.keys():
+    for number, fork in enumerate(header.forks):
+        if strangers := fork.models.keys() - header.models.keys():
             raise DefinitionError(f"nobody is called '{min(strangers)}' in {world.name}")
-        told |= fork.models
+        earlier = header.model_copy(update={"forks": header.forks[:number]})
+        told = {**models_at_end(earlier, records[: fork.inherited]), **fork.models}
+        is_last = number == len(header.forks) - 1
         world = recast(world, {a: (p.persona, p.sheet) for a, p in fork.personas.items()})
-        found.append(Change(fork, world, models(told), facts_for(world, fork.facts)))
+        found.append(Change(fork, world, models(told, fork.inherited, is_last), facts_for(world, fork.facts)))
     return tuple(found)
 
 

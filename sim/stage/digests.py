@@ -11,8 +11,8 @@ from sim.engine.phrases import phrase
 from sim.engine.reading import without_thoughts
 from sim.engine.room import Room
 from sim.engine.situation import Situation
-from sim.models.model import Request
-from sim.stage.exchange import Note, Stage, ask, fitted
+from sim.models.model import Request, place_of
+from sim.stage.exchange import Note, Stage, ask
 from sim.world.kinds import one_line
 
 
@@ -34,7 +34,7 @@ def digested(
     if context.cut != "summarise":
         return digest
     held = digest if digest is not None and digest.holds(context, situation) else None
-    room, left = _left(stage, situation, history, role, held)
+    room, left = _left(stage, situation, history, role, turn, held)
 
     vocabulary = room.vocabulary if room is not None else tokens.USUAL
 
@@ -72,7 +72,7 @@ def _summed_up(
     note: Note,
 ) -> str:
     request = Request(
-        fitted(stage, asked, role),
+        asked,
         stage.world,
         situation,
         role,
@@ -97,10 +97,11 @@ def _asked(stage: Stage, older: Sequence[Utterance], held: Digest | None) -> Pro
 
 
 def _left(
-    stage: Stage, situation: Situation, history: Sequence[Utterance], role: str, held: Digest | None
+    stage: Stage, situation: Situation, history: Sequence[Utterance], role: str, turn: int, held: Digest | None
 ) -> tuple[Room | None, int | None]:
     """The room of a prompt, and the tokens of it that are left to what was said; None where there is no limit."""
-    room = stage.room(role, stage.world.states[situation.state].context)
+    place = place_of(situation.episode, turn, 0, "digest")
+    room = stage.room(role, place, stage.world.states[situation.state].context)
     if room is None:
         return None, None
     bare = prompt.build(stage.world, situation, history, role, stage.language, held).without_history()

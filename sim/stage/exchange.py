@@ -15,7 +15,7 @@ from sim.engine.situation import Act, Situation, open_actions, open_tools, scope
 from sim.errors import MismatchError, ModelError
 from sim.models.budget import Budget
 from sim.models.cache import Cache
-from sim.models.model import Model, Purpose, Reply, Request, answered
+from sim.models.model import Model, Place, Purpose, Reply, Request, answered
 from sim.models.outside import Outside
 from sim.world.kinds import Kind, Value, one_line, to_json
 from sim.world.phases import Context
@@ -59,30 +59,35 @@ class Stage:
     budget: Budget | None = None
     descriptions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
-    def room(self, role: str, context: Context | None = None) -> Room | None:
+    def room(self, role: str, place: Place, context: Context | None = None) -> Room | None:
         """How long a prompt of an agent may be, in a state of this policy; None where nothing limits it."""
-        return room_of(self.world, self.descriptions.get(role, {}), context)
+        described_at = getattr(self.models.get(role), "described_at", None)
+        description = described_at(place) if described_at is not None else self.descriptions.get(role, {})
+        return room_of(self.world, description, context)
 
 
-def fitted(stage: Stage, asked: Prompt, role: str, context: Context | None = None) -> Prompt:
-    """A prompt as far as there is room for it.
+def _fitted(stage: Stage, request: Request, context: Context | None) -> Request:
+    """A request with its prompt as far as there is room for it.
 
     Raises:
         ModelError: if not even its fixed part fits.
     """
     try:
-        return asked.within(stage.room(role, context))
+        return replace(request, prompt=request.prompt.within(stage.room(request.role, request.place, context)))
     except TooLong as error:
-        name = stage.models[role].name
-        raise ModelError(f"{role}, asked of {name}: {error}") from None
+        name = stage.models[request.role].name
+        raise ModelError(f"{request.role}, asked of {name}: {error}") from None
 
 
-def ask(stage: Stage, request: Request, note: Note) -> str:
+def ask(stage: Stage, request: Request, note: Note, context: Context | None = None) -> str:
     """Ask the model of an agent, note the call and what was paid for in vain, and give the words of the answer.
+
+    The prompt is cut to the room that the model has, and that the policy of a state leaves it.
 
     Raises:
         ModelError: if there is no answer.
     """
+    request = _fitted(stage, request, context)
     try:
         asked = replace(request, cache=stage.cache, budget=stage.budget)
         reply = answered(stage.models[request.role], asked)
@@ -96,13 +101,15 @@ def ask(stage: Stage, request: Request, note: Note) -> str:
 
 
 def _call(stage: Stage, request: Request, reply: Reply, purpose: str, note: Note) -> str:
-    name = reply.model or stage.models[request.role].name
+    model = stage.models[request.role]
+    name = reply.model or model.name
     if not isinstance(reply.text, str):
         raise ModelError(f"{name} gave no text")
     text = reply.text[:MAX_ANSWER].encode("utf-8", "replace").decode()
+    is_remote = getattr(model, "is_remote", False)  # what is computed here can be computed again
     note(
         "call",
-        reply.measured,
+        {**reply.measured, "parts": request.prompt.fingerprints} if is_remote else reply.measured,
         turn=request.turn,
         attempt=request.attempt,
         role=request.role,
@@ -204,7 +211,7 @@ class Exchange:
     def _ask(self, asked: Prompt, attempt: int, purpose: Purpose, has_tools: bool) -> str:
         stage = self._stage
         request = Request(
-            fitted(stage, asked, self._role, stage.world.states[self._situation.state].context),
+            asked,
             stage.world,
             self._situation,
             self._role,
@@ -216,7 +223,7 @@ class Exchange:
             has_tools=has_tools,
             heard=self._heard,
         )
-        return ask(stage, request, self._note)
+        return ask(stage, request, self._note, stage.world.states[self._situation.state].context)
 
     def _looked_up(self, asked: Prompt, raw: str, acts: tuple[Act, ...], is_open: bool) -> Prompt:
         """The prompt with what was found; tools stay open as often as they may be used."""

@@ -35,7 +35,7 @@ from sim.stage.facts import facts_for
 from sim.stage.fitting import check_room
 from sim.stage.inheritance import Inheritance, inherit
 from sim.stage.providers import Providers
-from sim.stage.resume import cast_again, world_of
+from sim.stage.resume import cast_again, header_at_end, world_of
 from sim.stage.run import settings_for
 from sim.stage.selector import SELECTOR
 from sim.world.kinds import to_json
@@ -140,8 +140,12 @@ class Plan:
         """
         draws = self.header.last_seed if seed is None else seed
         return cast_again(
-            self.there, self.header, providers, given, human=human, exec_folder=exec_folder, seed=draws
+            self.there, self._as_it_was(), providers, given, human=human, exec_folder=exec_folder, seed=draws
         )
+
+    def _as_it_was(self) -> Header:
+        """The header with the models that the parent had at the fork."""
+        return header_at_end(self.log, self.place.inherited, self.header)
 
     def begin(
         self,
@@ -194,7 +198,7 @@ class Plan:
         """Whether who speaks was chosen by one who would choose now, so that it need not be chosen again."""
         chooser = cast.get(SELECTOR)
         told = None if chooser is None else dict(chooser.description)
-        return not self.personas and told == self.header.last_models.get(SELECTOR)
+        return not self.personas and told == self._as_it_was().models.get(SELECTOR)
 
     def _header(
         self,
@@ -205,7 +209,7 @@ class Plan:
         seed: int | None,
     ) -> Header:
         """The header of the parent with one more fork."""
-        header, before, models = self.log.header, self.header, self.header.last_models
+        header, before, models = self.log.header, self.header, self._as_it_was().models
         given = facts_for(self.there, facts)
         made = Fork(
             parent=self.log.name,

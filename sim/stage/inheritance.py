@@ -70,17 +70,17 @@ def inherit(log: RunLog, header: Header, world: World, sink: Inheritance, budget
     made = header.forks[-1]
     records = log.records[: made.inherited]
 
-    def models(told: Mapping[str, Mapping[str, Any]]) -> dict[str, Model]:
-        return dict(recorded(records, told))
+    def models(told: Mapping[str, Mapping[str, Any]], since: int, is_last: bool) -> dict[str, Model]:
+        return dict(recorded(records, told, since))
 
     run = Run(
         world,
         settings_of(world, header),
-        models(header.models),
+        models(header.models, 0, is_last=False),
         sink,
         outside=FromLog(records),
         budget=budget,
-        changes=changes_of(world, header, models),
+        changes=changes_of(world, header, records, models),
     )
     try:
         run.play()

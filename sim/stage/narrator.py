@@ -15,7 +15,7 @@ from sim.engine.phrases import phrase
 from sim.engine.reading import without_thoughts
 from sim.engine.situation import Act, Situation, members, narrated_to, scope, told
 from sim.models.model import Request
-from sim.stage.exchange import Note, Stage, ask, fitted
+from sim.stage.exchange import Note, Stage, ask
 from sim.world.kinds import Value, label_of, one_line, to_json
 from sim.world.templates import render
 from sim.world.world import StateDef
@@ -181,7 +181,7 @@ class Narrator:
         )
         asked = Prompt(({"role": "user", "content": heard.text()},), heard=heard)
         request = Request(
-            fitted(stage, asked, role),
+            asked,
             stage.world,
             after,
             role,

@@ -87,10 +87,15 @@ class Providers:
             sampling = Sampling.model_validate(description.get("sampling") or {})
         except ValueError:
             raise DefinitionError(f"how '{name}' draws its words is not known here") from None
+        url = self.base_url or description["base_url"]
         entry = self.catalog.spec.models.get(name)
         if entry is not None:
+            listed = without_credentials(entry.url)
+            if self.base_url is None and listed != url:
+                where = self.catalog.where(name)
+                _LOG.warning("'%s' is asked at %s, as before; %s has %s", name, url, where, listed)
+                entry = entry.model_copy(update={"url": url})
             return self._endpoint(name, entry.model_copy(update={"sampling": sampling}))
-        url = self.base_url or description["base_url"]
         return replace(self, base_url=url, temperature=sampling.temperature)._endpoint(name, None)
 
     def _make(self, text: str) -> Model:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -14,27 +14,30 @@ from sim.models.budget import Budget
 from sim.models.cache import Cache
 from sim.models.model import Model, Reply, Request, answered
 from sim.models.outside import FromLog, Live
-from sim.models.recorded import Recorded, recorded
+from sim.models.recorded import Recorded, models_at_end, recorded
 from sim.models.scripted import Scripted
 from sim.record.comparison import Comparison
 from sim.record.log import LogWriter, RunLog
-from sim.record.records import OLDEST, Call, Header
+from sim.record.records import OLDEST, AnyRecord, Call, Header, PlaceOf, ResumedWith
 from sim.stage.casting import EVERYONE, models_for, speakers
 from sim.stage.changes import changes_of
 from sim.stage.episode import Listener
 from sim.stage.providers import Providers
 from sim.stage.run import Run, settings_of
+from sim.world.folders import find_world, list_worlds
 from sim.world.kinds import Value
 from sim.world.library import in_language, load, revive
+from sim.world.rules import digest_of
 from sim.world.world import World
 
 
 class Resumed:
     """The recorded answers of an agent, and its model's where the log has none."""
 
-    def __init__(self, recorded: Recorded, live: Model) -> None:
-        self.name = recorded.name
+    def __init__(self, recorded: Recorded, live: Model, *, is_other: bool = False) -> None:
+        self.name = live.name if is_other else recorded.name
         self.description = recorded.description
+        self.described_at = recorded.described_at
         self.is_remote = getattr(live, "is_remote", False)
         self.keeps_budget = True  # an answer that is recorded was paid for before
         self._recorded = recorded
@@ -98,33 +101,82 @@ def check_open(log: RunLog) -> None:
         )
 
 
-def world_of(log: RunLog) -> World:
-    """The world of a log; one with a ``rules.py`` is loaded by its name, for its code is not in the log.
+def world_of(log: RunLog, place: str | Path | None = None) -> World:
+    """The world of a log; one with a ``rules.py`` is loaded, by its name or from a place.
+
+    The log has the hash of that code alone; no other code is run.
 
     Raises:
-        DefinitionError: if that is not the same world any more.
+        DefinitionError: if it is not there, or not the same world any more.
     """
     header = log.header
-    if "rules" not in header.resolved:
+    if place is None and "rules" not in header.resolved:
         return revive(header.resolved, header.variant)
-    world = load(header.world, variant=header.variant)
+    path = _found(log, place)
+    rules = path.parent / "rules.py"
+    if rules.is_file() and digest_of(rules) != header.resolved.get("rules"):
+        raise DefinitionError(
+            f"{rules} was changed since: its hash is not the one in the log; {log.name} cannot go on with it"
+        )
+    if "rules" in header.resolved and not rules.is_file():
+        raise DefinitionError(f"{rules} is missing: {log.name} needs its functions to go on")
+    world = load(path, variant=header.variant)
     _, digest = in_language(world, header.language)
     if digest != header.digest:
-        raise DefinitionError(f"the world '{header.world}' was changed since; {log.name} cannot go on with it")
+        raise DefinitionError(
+            f"the world '{header.world}' was changed since; {log.name} cannot go on with it. 'sim verify --world' "
+            "says what the change would do, and --live-on-mismatch plays it on from there in a new log"
+        )
     return world
 
 
-def live_models(world: World, header: Header, providers: Providers, but: Collection[str] = ()) -> dict[str, Model]:
+def _found(log: RunLog, place: str | Path | None) -> Path:
+    if place is not None:
+        return find_world(place)
+    worlds = list_worlds()
+    if log.header.world in worlds:
+        return worlds[log.header.world]
+    raise DefinitionError(
+        f"no world '{log.header.world}' is found, and {log.name} cannot go on without the functions of its "
+        "rules.py, of which the log has the hash alone: put it back into worlds/, or give its folder with --world"
+    )
+
+
+def header_at_end(log: RunLog, end: int | None = None, header: Header | None = None) -> Header:
+    """The header of a log with the models that the run had where it ends, or after so many records."""
+    told = header or log.header
+    return told.model_copy(update={"models": models_at_end(told, log.records[:end]), "forks": []})
+
+
+def others(world: World, given: Mapping[str, Model]) -> dict[str, Model]:
+    """The agents that are given another model: by name or role, or by ``*`` all that do not play by themselves."""
+    found: dict[str, Model] = {}
+    for agent in speakers(world):
+        spec = world.spec.roles.get(world.cast.get(agent, ""))
+        is_model = spec is None or spec.kind == "llm"
+        model = (
+            given.get(agent)
+            or given.get(world.cast.get(agent, agent))
+            or (given.get(EVERYONE) if is_model else None)
+        )
+        if model is not None:
+            found[agent] = model
+    return found
+
+
+def live_models(
+    world: World, header: Header, providers: Providers, without: Collection[str] = ()
+) -> dict[str, Model]:
     """The models that the agents of a run had last, as far as the world does not say itself who answers.
 
-    Those of the agents in ``but`` are left out.
+    Those of the agents in ``without`` are left out.
 
     Raises:
         DefinitionError: if one is not known here.
     """
     models: dict[str, Model] = {}
     for agent, description in header.last_models.items():
-        if agent in but:
+        if agent in without:
             continue
         name = str(description.get("name", ""))
         spec = world.spec.roles.get(world.cast.get(agent, ""))
@@ -154,15 +206,8 @@ def cast_again(
     Raises:
         DefinitionError: as :func:`live_models` and :func:`~sim.stage.casting.models_for`.
     """
-    named: dict[str, Model] = {}
-    for agent in speakers(world):
-        role = world.cast.get(agent, agent)
-        spec = world.spec.roles.get(role)
-        is_open = spec is None or spec.kind == "llm"
-        chosen = given.get(agent) or given.get(role) or (given.get(EVERYONE) if is_open else None)
-        if chosen is not None:
-            named[agent] = chosen
-    kept = live_models(world, header, providers, but=named)
+    named = others(world, given)
+    kept = live_models(world, header, providers, without=named)
     return models_for(world, {**given, **kept, **named}, human=human, exec_folder=exec_folder, seed=seed)
 
 
@@ -197,30 +242,41 @@ def resumed(
     cache: Cache | None = None,
     budget: Budget | None = None,
     before: Mapping[str, Model] | None = None,
+    changed: Collection[str] = (),
+    told: Mapping[str, Any] | None = None,
 ) -> Run:
     """A run that goes on where a log ends, in the same file.
 
     ``cast`` are those who answer from there on: of a fork, not those who answered ``before`` it, who go on to
-    answer in the other episodes, where there are any.
+    answer in the other episodes, where there are any. That agents among those ``changed`` have other models than
+    before is noted in the log, before what they answer; what is ``told`` stands under ``measured`` in the first new
+    record.
 
     Raises:
         RunLogError: if a record was changed, or the run has ended.
     """
     check_open(log)
-    header = log.header
-    answers = [*log.records, *log.spare]
+    header, spare = log.header, log.spare
+    note = _other_models(log, {agent: cast[agent] for agent in header.models if agent in changed}, spare)
+    new: list[AnyRecord] = [*spare, *([note] if note is not None else [])]
+    is_one = not any(fork.models for fork in header.forks)
 
-    def models(told: Mapping[str, Mapping[str, Any]]) -> dict[str, Model]:
-        live = cast if told == header.last_models else before or {}
-        return {a: Resumed(r, live[a]) if a in live else r for a, r in recorded(answers, told).items()}
+    def models(described: Mapping[str, Mapping[str, Any]], since: int, is_last: bool) -> dict[str, Model]:
+        live = cast if is_last or is_one else before or {}
+        given = note.models if note is not None else {}
+        return {
+            a: Resumed(r, live[a], is_other=a in given) if a in live else r
+            for a, r in recorded([*log.records, *new], described, since).items()
+        }
 
-    changes = changes_of(world, header, models)
+    changes = changes_of(world, header, log.records, models)
     outside = ResumedOutside(FromLog(log.records), live or Live())
+    fields = note.model_dump(include={"models", "kept"}, exclude_defaults=True) if note is not None else None
     return Run(
         world,
         settings_of(world, header),
-        models(header.models),
-        Comparison(log, then),
+        models(header.models, 0, is_last=not header.forks),
+        Comparison(log, then, fields, told),
         listener,
         outside,
         header.format,
@@ -230,9 +286,24 @@ def resumed(
     )
 
 
+def _other_models(log: RunLog, given: Mapping[str, Model], spare: Sequence[Call]) -> ResumedWith | None:
+    """The record that says who has another model from here on; None where nobody has."""
+    before = models_at_end(log.header, log.records)
+    models = {agent: dict(model.description) for agent, model in given.items()}
+    models = {agent: description for agent, description in models.items() if description != before[agent]}
+    if not models:
+        return None
+    kept = [
+        PlaceOf(episode=c.episode, turn=c.turn, attempt=c.attempt, role=c.role, purpose=c.purpose)
+        for c in spare
+        if c.purpose != "retry"
+    ]
+    return ResumedWith(seq=len(log.records), type="resumed", models=models, kept=kept)
+
+
 def budget_of(log: RunLog) -> tuple[int | None, str | None]:
-    """The budget that a run had: tokens and an amount of money."""
-    told = log.header.measured.get("budget")
+    """The budget that a run had, or was last resumed with: tokens and an amount of money."""
+    told = next((r.measured["budget"] for r in reversed(log.records) if "budget" in r.measured), None)
     given = told if isinstance(told, dict) else {}
     tokens, cost = given.get("tokens"), given.get("cost")
     return tokens if isinstance(tokens, int) else None, cost if isinstance(cost, str) else None

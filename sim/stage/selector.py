@@ -16,7 +16,7 @@ from sim.engine.reading import without_thoughts
 from sim.engine.selection import candidates
 from sim.engine.situation import Situation, members, scope
 from sim.models.model import Request
-from sim.stage.exchange import Note, Stage, ask, fitted
+from sim.stage.exchange import Note, Stage, ask
 from sim.world.kinds import label_of
 from sim.world.world import World
 
@@ -61,7 +61,7 @@ class Selector:
             return None, ""
         stage, world = self._stage, self._stage.world
         request = Request(
-            fitted(stage, asked, SELECTOR),
+            asked,
             world,
             situation,
             SELECTOR,

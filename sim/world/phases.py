@@ -16,6 +16,12 @@ def as_context(value: Any) -> Any:
     return {"of": value} if isinstance(value, str) else value
 
 
+def _carried(value: Any) -> Any:
+    if isinstance(value, bool) or (isinstance(value, int) and value >= 0):
+        return value
+    raise ValueError("must be true, false, or how many: a whole number, 0 or more")
+
+
 class Context(Part):
     """What of the heard history a speaker is given; the last of it where it is cut."""
 
@@ -26,7 +32,7 @@ class Context(Part):
     cut: Literal["drop", "summarise"] = Field(
         "drop", description="what becomes of what is beyond that: nothing, or the speaker's model sums it up once"
     )
-    carryover: bool | int = Field(
+    carryover: Annotated[bool | int, BeforeValidator(_carried)] = Field(
         default=False, description="whether summaries of earlier states come before; how many of the last"
     )
 

@@ -60,3 +60,41 @@ def test_a_reader_that_stops_early_gets_no_traceback(folder: Path, log_path: Pat
     first.stderr.close()
     first.wait(timeout=30)
     assert err == ""
+
+
+def shell(words: str, *, cwd: Path) -> tuple[int, str]:
+    """``sim`` with some of its streams closed by the shell: the exit code, and what it said."""
+    command = f"""exec "$0" -c 'from sim.cli import main; main()' {words}"""
+    done = subprocess.run(
+        ["sh", "-c", command, sys.executable],
+        cwd=cwd,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("command", ["replay", "cost", "worlds", "runs", "verify", "show", "export --to md"])
+def test_where_nobody_can_read_nothing_breaks(command: str, folder: Path, log_path: Path) -> None:
+    """With standard output closed, and standard error too."""
+    run = "" if command in {"worlds", "runs"} else str(log_path)
+    assert shell(f"{command} {run} >&-", cwd=folder) == (0, "")
+    assert shell(f"{command} {run} >&- 2>&-", cwd=folder) == (0, "")
+
+
+def test_a_run_is_logged_whole_though_nobody_reads_it(folder: Path) -> None:
+    """What would be printed gets into no file that is opened meanwhile."""
+    assert shell("run hospital_visit --out run.jsonl >&- 2>&- <&-", cwd=folder) == (0, "")
+    assert shell("verify run.jsonl", cwd=folder) == (0, "")
+
+
+def test_where_nobody_can_be_asked_it_is_told(folder: Path) -> None:
+    """In a line: with no input at all it is refused, where the input ends the run can go on."""
+    code, said = shell("run hospital_visit --model patient=human --json <&-", cwd=folder)
+    assert (code, said.splitlines()[-1]) == (2, "sim: there is no terminal to ask a person at")
+    code, said = shell("run hospital_visit --model patient=human --json </dev/null", cwd=folder)
+    assert code == 130
+    assert "Traceback" not in said
+    assert "goes on from there" in said

@@ -154,3 +154,75 @@ def test_a_broken_cache_is_told_before_the_run(
     done = sim("run", "hospital_visit", "--model", "m", "--base-url", serve().url, "--cache", "write")
     assert_refused(done, "cannot use the cache", "--cache off does without")
     assert not (folder / "runs").exists()
+
+
+def test_a_run_goes_on_with_another_model(sim: Sim, folder: Path, serve: Serve) -> None:
+    """For all or for a role; the log says so, and all that reads it agrees."""
+    provider = serve(faults=[None] * 4 + [Fault.unauthorised()])
+    assert (
+        sim("run", "hospital_visit", "--model", "one", "--base-url", provider.url, "--out", "run.jsonl").code == 3
+    )
+    done = sim("resume", "run.jsonl", "--model", "two", "--model", "cashier=scripted", "--base-url", provider.url)
+    assert (done.code, done.err) == (0, "")
+    names = [body["model"] for _, body in provider.requests]
+    assert (set(names[:5]), set(names[5:])) == ({"one"}, {"two"})
+    rows = {row["key"]: row["calls"] for row in sim("cost", "run.jsonl", "--by", "model", "--json").json["rows"]}
+    assert set(rows) == {"one", "two", "scripted"}
+    assert (rows["one"], rows["two"]) == (4, names.count("two"))
+    [resumed] = sim("show", "run.jsonl", "--json").json["resumed"]
+    assert resumed["models"] == {
+        "patient": "two",
+        "registrar": "two",
+        "doctor": "two",
+        "cashier": "scripted",
+        "pharmacist": "two",
+    }
+    for command in ("verify", "audit", "replay"):
+        assert sim(command, "run.jsonl").code == 0
+
+
+@pytest.mark.parametrize(
+    ("named", "why"),
+    [("nobody=scripted", "no agent or role 'nobody'"), ("doctor=", "is no ROLE=NAME"), ("glm", "OPENAI_API_KEY")],
+)
+def test_a_model_that_cannot_be_is_refused(
+    named: str, why: str, sim: Sim, visit: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log stays as it was."""
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    cut(visit, 20)
+    before = visit.read_bytes()
+    assert_refused(sim("resume", "--model", named), why)
+    assert visit.read_bytes() == before
+
+
+def test_a_budget_given_when_a_run_goes_on_is_remembered(sim: Sim, folder: Path, serve: Serve) -> None:
+    """It holds from then on; the log is that of a run which never stopped, but for what is only told."""
+    provider = serve()
+    run = ("run", "hospital_visit", "--model", "m", "--base-url", provider.url)
+    assert sim(*run, "--max-tokens", 3000, "--out", "run.jsonl").code == 3
+    assert "the budget of 5,000 tokens" in sim("resume", "run.jsonl", "--max-tokens", 5000).err
+    asked = len(provider.requests)
+    assert "the budget of 5,000 tokens" in sim("resume", "run.jsonl").err
+    assert len(provider.requests) == asked
+    assert sim("resume", "run.jsonl", "--max-tokens", 100_000).code == 0
+    assert sim(*run, "--out", "straight.jsonl").code == 0
+    assert bare(folder / "run.jsonl") == bare(folder / "straight.jsonl")
+
+
+def test_a_model_of_the_file_goes_on_at_the_url_that_was_given(sim: Sim, folder: Path, serve: Serve) -> None:
+    """The log has it; another one that is given now goes before it."""
+    first, second = serve(faults=[None, Fault.unauthorised()]), serve()
+    (folder / "models.yaml").write_text("models:\n  m: {url: 'http://127.0.0.1:1/v1'}\n", encoding="utf-8")
+    for name in ("a", "b"):
+        done = sim("run", "hospital_visit", "--model", "m", "--base-url", first.url, "--out", f"{name}.jsonl")
+        if done.code == 0:  # the fault is used up: stop it by hand
+            cut(folder / f"{name}.jsonl", 12)
+    asked = len(first.requests)
+    done = sim("resume", "a.jsonl")
+    assert (done.code, len(first.requests) > asked, second.requests) == (0, True, [])
+    assert done.err == (f"sim: 'm' is asked at {first.url}, as before; models.yaml:2 has http://127.0.0.1:1/v1\n")
+    asked = len(first.requests)
+    done = sim("resume", "b.jsonl", "--base-url", second.url)
+    assert (done.code, done.err, len(first.requests)) == (0, "", asked)
+    assert second.requests

@@ -103,7 +103,7 @@ def test_a_run_on_its_recorded_answers_gives_the_same_log(
     path.unlink(missing_ok=True)
     log = play(_world(variant), path, seed=seed, language=language)
     world = revive(log.header.resolved, log.header.variant)
-    models = {r: Recorded(log.records, "scripted", d) for r, d in log.header.models.items()}
+    models = {r: Recorded(log.records, r, d) for r, d in log.header.models.items()}
     with LogWriter(None) as again:
         Run(world, settings_for(world, seed=seed, language=language), models, again).play()
     assert (log.trace, len(log.records)) == (again.trace, again.seq)

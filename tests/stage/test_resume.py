@@ -369,6 +369,14 @@ def test_a_world_with_code_goes_on_by_its_name(tmp_path: Path, monkeypatch: pyte
     go_on(path)
     assert bare(path) == bare(tmp_path / "straight.jsonl")
     path.write_bytes(b"".join(lines[:9]))
-    (folder / "rules.py").write_text("def pick(told, candidates):\n    return candidates[-1]\n")
+    text["title"] = "Coded"
+    (folder / "world.yaml").write_text(json.dumps(text), encoding="utf-8")
     with pytest.raises(DefinitionError, match="the world 'coded' was changed since; run cannot go on with it"):
         go_on(path)
+    touched = tmp_path / "touched"
+    (folder / "rules.py").write_text(
+        f"open({str(touched)!r}, 'w')\ndef pick(told, candidates):\n    return 'ann'\n"
+    )
+    with pytest.raises(DefinitionError, match=r"rules\.py was changed since: its hash is not the one in the log"):
+        go_on(path)
+    assert not touched.exists()  # what is not the code of the log is not run

@@ -25,7 +25,7 @@ from sim.read.page.tracks import calls, facts, money, moves, queues
 from sim.read.page.words import words
 from sim.read.transcript import Transcript
 from sim.record.log import RunLog
-from sim.record.records import EpisodeEnded, Turn
+from sim.record.records import EpisodeEnded, ResumedWith, Turn
 from sim.world.kinds import CONTROL, label_of, one_line
 from sim.world.library import revive
 from sim.world.world import World
@@ -110,7 +110,8 @@ def _heading(
     labels = {name: label_of(end.label, language) for name, end in world.ends.items()}
     minutes = max((r.time for r in log.records if isinstance(r, EpisodeEnded | Turn)), default=0.0)
     total = spent["total"]
-    models = dict.fromkeys(one_line(m.get("name", ""))[:80] for m in log.header.models.values())
+    given = [log.header.models, *(r.models for r in log.records if isinstance(r, ResumedWith))]
+    models = dict.fromkeys(one_line(m.get("name", ""))[:80] for each in given for m in each.values())
     turns = sum(p.entry.kind == "turn" for p in telling.pieces)
     figures = [(f"{turns:,}", "turns"), (f"{minutes:,.0f}", "minutes")]
     if role is None and total.calls:
