@@ -116,7 +116,7 @@ def test_an_edited_world_folder(sim: Sim, parent: RunLog, folder: Path) -> None:
     (mine / "lines.yaml").write_text(lines, encoding="utf-8")
     (mine / "world.yaml").write_text(text.replace("limits:", "# mine\nlimits:"), encoding="utf-8")
     assert sim("fork", "visit", "--at", 9, "--world", "mine", "--out", "a.jsonl").code == 0
-    (mine / "world.yaml").write_text(text.replace("tell: {zh: ", "tell: {zh: 快点。"), encoding="utf-8")
+    (mine / "world.yaml").write_text(text.replace("早上八点半", "下午两点"), encoding="utf-8")
     assert_refused(
         sim("fork", "visit", "--at", 9, "--world", "mine"),
         "the recorded turns do not fit that version of hospital_visit: record 2: turn 1: the prompt of patient",

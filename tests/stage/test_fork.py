@@ -179,7 +179,10 @@ def test_an_answer_may_be_given_in_place_of_the_models(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("said", "why"),
-    [('{"say": "x", "buy": {"at": "much"}}', r"buy\.at: must be a number"), ('{"steal": 1}', "there is no action 'steal'")],
+    [
+        ('{"say": "x", "buy": {"at": "much"}}', r"buy\.at: must be a number"),
+        ('{"steal": 1}', "there is no action 'steal'"),
+    ],
 )
 def test_an_answer_that_is_not_valid_is_refused(said: str, why: str, tmp_path: Path) -> None:
     """With the reason that a model would be given; nothing is written."""
