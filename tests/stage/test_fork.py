@@ -39,7 +39,7 @@ def market(**more: Any) -> dict[str, Any]:
         "facts": {
             "price": {"number": "yuan", "start": 10, "known_to": ["ann", "bob"]},
             "sold": {"flag": False},
-            "floor": {"choice": "ann bob".split(), "start": "ann"},
+            "floor": {"choice": ["ann", "bob"], "start": "ann"},
         },
         "actions": {"buy": {"by": "bob", "fields": {"at": {"number": "yuan"}}, "sets": {"sold": True}}},
         "states": {
