@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from sim.record.log import RunLog
-from tests.cli.running import ROOT, Sim, assert_refused, process
+from tests.cli.running import ROOT, Sim, assert_refused
 from tests.forks import own_calls
 from tests.provider import Provider
 
@@ -88,13 +88,9 @@ def test_words_and_a_persona_are_shown_where_they_come_in(sim: Sim, parent: RunL
     ("words", "why"),
     [
         (["--at", 99], "visit has no turn 99; it can be forked at 1 to 15"),
-        (["--at", 3, "--episode", 2], "visit has no episode 2; it has 1"),
         (["--at", 3, "--set", "fe=1"], "unknown fact 'fe'; did you mean 'fee'"),
-        (["--at", 3, "--set", "fee=much"], "the fact 'fee' must be a number"),
         (["--at", 3, "--persona", "doctor"], "'--persona doctor' needs the form role=persona"),
-        (["--at", 3, "--persona", "docter=chengzi"], "no role 'docter' in hospital_visit; did you mean 'doctor'"),
         (["--at", 3, "--model", "docter=scripted"], "no agent or role 'docter'"),
-        (["--at", 3, "--say", '{"pay_fee": {"amount": 1}}'], "what is to be said at turn 3 is not valid: pay_fee"),
         (["--at", 3, "--world", "werewolf"], "werewolf has another cast than visit"),
         (["--at", 3, "--out", "runs/visit.jsonl"], "is there already; a log is never overwritten"),
     ],
@@ -116,7 +112,7 @@ def test_an_edited_world_folder(sim: Sim, parent: RunLog, folder: Path) -> None:
     (mine / "lines.yaml").write_text(lines, encoding="utf-8")
     (mine / "world.yaml").write_text(text.replace("limits:", "# mine\nlimits:"), encoding="utf-8")
     assert sim("fork", "visit", "--at", 9, "--world", "mine", "--out", "a.jsonl").code == 0
-    (mine / "world.yaml").write_text(text.replace("tell: {zh: ", "tell: {zh: 快点。"), encoding="utf-8")
+    (mine / "world.yaml").write_text(text.replace("早上八点半", "下午两点"), encoding="utf-8")
     assert_refused(
         sim("fork", "visit", "--at", 9, "--world", "mine"),
         "the recorded turns do not fit that version of hospital_visit: record 2: turn 1: the prompt of patient",
@@ -178,7 +174,7 @@ def _start(folder: Path, *words: object) -> subprocess.Popen[bytes]:
 
 
 def _wait_for(path: Path, lines: int) -> None:
-    for _ in range(600):
+    for _ in range(3000):  # a busy machine takes its time to start a process
         if path.exists() and path.read_bytes().count(b"\n") >= lines:
             return
         time.sleep(0.05)
@@ -211,12 +207,12 @@ def test_a_fork_that_is_killed_is_resumed_to_what_it_would_have_been(
     words = ("fork", "visit", "--at", 6, "--set", "sent_back=true", "--model", "m", "--base-url", provider.url)
     whole = sim(*words, "--out", "whole.jsonl", "--json").json
     inherited = RunLog.open("whole.jsonl").header.inherited
-    for more in (0, 1, 5):
+    for more in (0, 3):
         path = folder / f"{more}.jsonl"
         with _start(folder, *words, "--out", path.name) as writer:
             _wait_for(path, inherited + more)
             if more:
                 assert_refused(sim("resume", path.name), "is being written by another process")
             writer.kill()
-        assert process("resume", path.name, cwd=folder).code == 0
+        assert sim("resume", path.name).code == 0
         assert RunLog.open(path).trace == whole["trace"]
