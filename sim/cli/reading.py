@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +12,8 @@ import typer
 from sim.cli.app import Json, RunName, app, print_json, say
 from sim.errors import DefinitionError, RunLogError, did_you_mean
 
+EpisodeNumber = Annotated[int, typer.Option(min=1, help="The episode in which the turn is.")]
+
 
 @app.command()
 def replay(
@@ -19,6 +22,7 @@ def replay(
         float | None, typer.Option(min=0.001, help="Simulated minutes to a second; no waiting if left out.")
     ] = None,
     at: Annotated[int | None, typer.Option(min=1, metavar="TURN", help="Begin at this turn.")] = None,
+    episode: EpisodeNumber = 1,
     as_role: Annotated[
         str | None, typer.Option("--as", metavar="ROLE", help="Show only what this role heard and did.")
     ] = None,
@@ -30,15 +34,9 @@ def replay(
 
     log = RunLog.open(find_run(run))
     transcript = Transcript(log.header, *([as_role] if as_role else []))
-    records = log.records
-    if at is not None:
-        starts = [i for i, r in enumerate(records) if r.type == "turn" and r.turn == at]
-        if not starts:
-            turns = sum(r.type == "turn" for r in records)
-            raise RunLogError(f"{log.name} has no turn {at}; it has {turns}")
-        records = records[starts[0] :]
+    start = 0 if at is None else log.turn(at, episode)[0]
     screen = Screen(log.header.models, speed)
-    for entry in transcript.entries(records):
+    for entry in transcript.entries(log.records.after(start)):
         screen.show(entry)
     if not log.is_complete:
         typer.echo("\nthe log ends here; the run did not come to its end", err=True)
@@ -48,6 +46,7 @@ def replay(
 def show(
     run: RunName = None,
     turn: Annotated[int | None, typer.Option(min=1, help="The turn to show.")] = None,
+    episode: EpisodeNumber = 1,
     prompt: Annotated[bool, typer.Option("--prompt", help="Show the exact prompt of the turn.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -59,16 +58,22 @@ def show(
 
     if prompt and turn is None:
         raise DefinitionError("--prompt needs --turn N: a prompt belongs to a turn")
-    log = RunLog.open(find_run(run))
+    log = RunLog.open(find_run(run), check=False)
     if turn is None:
         _show_run(log, as_json)
     else:
         from sim.cli.turn import show_turn  # noqa: PLC0415
 
-        show_turn(log, turn, with_prompt=prompt or as_json, as_json=as_json)
+        show_turn(log, turn, episode, with_prompt=prompt or as_json, as_json=as_json)
+
+
+MOST = 1000
+"""Outcomes and warnings of a run that are shown."""
 
 
 def _show_run(log: Any, as_json: bool) -> None:
+    from sim.record.records import EpisodeEnded, Refusal, Turn, WarningNote  # noqa: PLC0415
+
     header = log.header
     summary = {
         "run": log.name,
@@ -78,10 +83,10 @@ def _show_run(log: Any, as_json: bool) -> None:
         "language": header.language,
         "models": {role: model.get("name") for role, model in header.models.items()},
         "facts": header.facts,
-        "outcomes": [r.outcome for r in log.records if r.type == "episode_ended"],
-        "turns": sum(r.type == "turn" for r in log.records),
-        "refusals": sum(r.type == "refusal" for r in log.records),
-        "warnings": [r.message for r in log.records if r.type == "warning"],
+        "outcomes": [r.outcome for r in itertools.islice(log.records.of(EpisodeEnded), MOST)],
+        "turns": log.records.how_many(Turn),
+        "refusals": log.records.how_many(Refusal),
+        "warnings": [r.message for r in itertools.islice(log.records.of(WarningNote), MOST)],
         "complete": log.is_complete,
         "trace": log.trace,
     }
@@ -98,24 +103,26 @@ def list_runs(
 ) -> None:
     """List the runs in a folder, oldest first. Example: sim runs."""
     from sim.cli.show import console, table  # noqa: PLC0415
-    from sim.record.log import RunLog, list_logs  # noqa: PLC0415
+    from sim.record.glance import glance  # noqa: PLC0415
+    from sim.record.log import list_logs  # noqa: PLC0415
+    from sim.record.packed import run_id  # noqa: PLC0415
 
     rows: list[dict[str, Any]] = []
     for path in list_logs(folder):
         try:
-            log = RunLog.open(path)
+            seen = glance(path)
         except RunLogError as error:
-            rows.append({"run": path.name.removesuffix(".jsonl"), "world": None, "outcome": f"unreadable: {error}"})
+            rows.append({"run": run_id(path), "world": None, "outcome": f"unreadable: {error}"})
             continue
-        ends = [r.outcome for r in log.records if r.type == "episode_ended"]
+        ends = [outcome if count == 1 else f"{outcome} ×{count}" for outcome, count in seen.outcomes.items()]
         rows.append(
             {
-                "run": log.name,
-                "world": log.header.world,
-                "seed": log.header.seed,
-                "language": log.header.language,
-                "outcome": ", ".join(ends) if log.is_complete else "not ended",
-                "turns": sum(r.type == "turn" for r in log.records),
+                "run": run_id(path),
+                "world": seen.header.world,
+                "seed": seen.header.seed,
+                "language": seen.header.language,
+                "outcome": ", ".join(ends) if seen.is_complete else "not ended",
+                "turns": seen.turns,
             }
         )
     if as_json:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sim.engine.situation import Situation, scope
-from sim.errors import RunLogError
-from sim.read.fold import step
+from sim.read.fold import Moment, before_turn, step
 from sim.record.log import RunLog
 from sim.record.records import BallotCounted, Call, Narration, SummaryMade, Transition, Turn, WarningNote
 from sim.world.expressions import Compiled
@@ -49,29 +48,31 @@ class Crossing:
     idle: str = ""
 
 
-def crossings(log: RunLog, turn: int, world: World) -> list[Crossing]:
+def crossings(log: RunLog, turn: int, world: World, moment: Moment | None = None) -> list[Crossing]:
     """What was decided after a turn: one crossing, and one more for each state that was passed.
+
+    The ``moment`` of the turn, where it is known, was made with the same world.
 
     Raises:
         RunLogError: if the log cannot be followed so far.
     """
-    situation: Situation | None = None
+    moment = moment or before_turn(log, turn, world)
+    episode = moment.record.episode
+    index, _ = log.turn(turn, episode)
+    idle = _waits(world, moment.counted, moment.record)
+    situation = step(moment.counted, moment.record, log.header, world)
     found: list[Crossing] = []
-    idle: str | None = None
-    for record in log.records:
-        if idle is None:
-            if isinstance(record, Turn) and record.turn == turn and situation is not None:
-                idle = _waits(world, situation, record)
-        elif isinstance(record, BallotCounted):
+    for record in log.records.after(index + 1):
+        if getattr(record, "episode", episode) != episode:
+            continue
+        if isinstance(record, BallotCounted):
             idle = "the vote is taken again" if record.by == "revote" else idle
         elif isinstance(record, Transition) and situation is not None:
             found.append(_crossing(world, situation, record))
         elif not isinstance(record, Narration | WarningNote | SummaryMade) and not _sums_up(record):
             break
         situation = step(situation, record, log.header, world)
-    if idle is None or situation is None:
-        raise RunLogError(f"{log.name} cannot be followed to turn {turn}; 'sim verify' says more")
-    if not found and situation.state in world.states:
+    if not found and situation is not None and situation.state in world.states:
         found = [_crossing(world, situation, None, idle)]
     return found
 

@@ -62,16 +62,20 @@ def step(
 
 
 def _turned(situation: Situation, record: Turn, world: World | None, spec: Mapping[str, Any]) -> Situation:
-    done, votes = dict(situation.done), {n: dict(v) for n, v in situation.votes.items()}
-    for act in record.acts:
-        done[act.action] = done.get(act.action, 0) + 1
-        if act.action in spec.get("ballots", {}):
-            votes.setdefault(act.action, {})[record.speaker] = act.fields.get("choice")
-    acted = replace(situation, facts={**situation.facts, **values(record.changed)}, done=done, votes=votes)
+    acted: dict[str, Any] = {}
+    if record.changed:
+        acted["facts"] = {**situation.facts, **values(record.changed)}
+    if record.acts:
+        done, votes = dict(situation.done), {n: dict(v) for n, v in situation.votes.items()}
+        for act in record.acts:
+            done[act.action] = done.get(act.action, 0) + 1
+            if act.action in spec.get("ballots", {}):
+                votes.setdefault(act.action, {})[record.speaker] = act.fields.get("choice")
+        acted |= {"done": done, "votes": votes}
     if world is not None:
-        return waiting(world, spoken(world, acted, record.speaker, record.minutes))
-    return replace(
-        acted,
+        return waiting(world, spoken(world, situation.having(**acted), record.speaker, record.minutes))
+    return situation.having(
+        **acted,
         turn=record.turn,
         state_turns=situation.state_turns + 1,
         minutes=round(situation.minutes + record.minutes, 2),
@@ -96,41 +100,59 @@ def _counted(situation: Situation, record: BallotCounted, world: World | None) -
 class Moment:
     """What a speaker saw before a turn: the situation, what had been said, and the record of the turn.
 
-    A ``digest`` sums up for the speaker what it can no longer be given whole.
+    A ``digest`` sums up for the speaker what it can no longer be given whole. Where all speak at once, others may
+    have been counted since the speaker was asked; ``counted`` is the situation that the turn itself changed.
     """
 
     situation: Situation
     said: list[Utterance]
     record: Turn
+    counted: Situation
     digest: Digest | None = None
 
 
-def before_turn(log: RunLog, turn: int, world: World | None = None) -> Moment:
+_FOLDED: tuple[type[Any], ...] = (
+    EpisodeStarted,
+    Turn,
+    Narration,
+    SummaryMade,
+    BallotCounted,
+    Transition,
+    EpisodeEnded,
+)
+"""What changes the situation, or adds to what was said."""
+
+
+def before_turn(log: RunLog, turn: int, world: World | None = None, episode: int = 1) -> Moment:
     """The situation in which a turn was asked for, and all that had been said, by anyone to anyone.
 
     Where all speak at once, that is the situation before the first of them spoke.
 
     Raises:
-        RunLogError: if the log has no such turn.
+        RunLogError: if the log has no such turn, or cannot be followed to it.
     """
-    found = next((r for r in log.records if isinstance(r, Turn) and r.turn == turn), None)
-    if found is None:
-        turns = [r.turn for r in log.records if isinstance(r, Turn)]
-        raise RunLogError(f"{log.name} has no turn {turn}; it has " + (f"1 to {turns[-1]}" if turns else "none"))
+    _, found = log.turn(turn, episode)
     asked = turn - 1 if found.asked is None else found.asked
+    header = log.header
     situation: Situation | None = None
+    moment: Moment | None = None
     said: list[Utterance] = []
     digests: dict[str, Digest] = {}
-    everyone = tuple(sorted(a for a in log.header.models if a != "selector"))
-    if log.header.opening:
-        said.append(Utterance(0, 0, "", log.header.opening, everyone))
-    for record in log.records:
-        if isinstance(record, Turn) and record.turn == asked + 1 and situation is not None:
-            return Moment(situation, said, found, digests.get(found.speaker))
+    everyone = tuple(sorted(a for a in header.models if a != "selector"))
+    if header.opening:
+        said.append(Utterance(0, 0, "", header.opening, everyone))
+    for record in log.records.of(*_FOLDED):
+        if record.episode != episode:
+            continue
+        if isinstance(record, Turn) and situation is not None:
+            if moment is None and record.turn == asked + 1:
+                moment = Moment(situation, list(said), found, situation, digests.get(found.speaker))
+            if moment is not None and record.turn == turn:
+                return replace(moment, counted=situation)
         if isinstance(record, SummaryMade) and record.until is not None:
             digests.update(dict.fromkeys(record.heard_by, _digest(record, record.until, situation, world)))
         said += _said(record, situation)
-        situation = step(situation, record, log.header, world)
+        situation = step(situation, record, header, world)
     raise RunLogError(f"{log.name} cannot be followed to turn {turn}; 'sim verify' says more")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -60,28 +60,47 @@ class Row:
 
     def plus(self, call: Call, cost: Money | None) -> Row:
         """This row with one more call, whose cost is None where it is not known."""
-        usage = call.usage
+        tally = Tally(self)
+        tally.add(call, cost)
+        return tally.row
+
+
+class Tally:
+    """Adds up many calls; :attr:`row` is what they come to."""
+
+    def __init__(self, row: Row) -> None:
+        self._sums: dict[str, Any] = {**vars(row), "cost": dict(row.cost), "saved_cost": dict(row.saved_cost)}
+
+    @property
+    def row(self) -> Row:
+        """The sums so far."""
+        return Row(**{**self._sums, "cost": dict(self._sums["cost"]), "saved_cost": dict(self._sums["saved_cost"])})
+
+    def add(self, call: Call, cost: Money | None) -> None:
+        """Count one more call, whose cost is None where it is not known."""
+        sums, usage = self._sums, call.usage
         tokens = usage.prompt + usage.completion
+        sums["calls"] += 1
         if call.is_hit:
-            return replace(
-                self,
-                calls=self.calls + 1,
-                hits=self.hits + 1,
-                saved_tokens=self.saved_tokens + tokens,
-                saved_cost=_added(self.saved_cost, cost or {}),
-                saved_unpriced=self.saved_unpriced + (cost is None),
-            )
-        return replace(
-            self,
-            calls=self.calls + 1,
-            prompt=self.prompt + usage.prompt,
-            completion=self.completion + usage.completion,
-            cached=self.cached + usage.cached,
-            cost=_added(self.cost, cost or {}),
-            unpriced=self.unpriced + (cost is None),
-            estimated=self.estimated + usage.is_estimated,
-            estimated_tokens=self.estimated_tokens + (tokens if usage.is_estimated else 0),
-        )
+            sums["hits"] += 1
+            sums["saved_tokens"] += tokens
+            sums["saved_unpriced"] += cost is None
+        else:
+            sums["prompt"] += usage.prompt
+            sums["completion"] += usage.completion
+            sums["cached"] += usage.cached
+            sums["unpriced"] += cost is None
+            sums["estimated"] += usage.is_estimated
+            sums["estimated_tokens"] += tokens if usage.is_estimated else 0
+        _add(sums["saved_cost" if call.is_hit else "cost"], cost or {})
+
+    def add_all(self, other: Tally) -> None:
+        """Count all that another one has counted."""
+        for name, value in other._sums.items():
+            if isinstance(value, dict):
+                _add(self._sums[name], value)
+            elif name != "key":
+                self._sums[name] += value
 
 
 @dataclass(frozen=True)
@@ -113,38 +132,48 @@ def told(cost: Money) -> dict[str, Decimal]:
 def ledger(logs: Iterable[RunLog], by: By = "role", price_as: str | Price | None = None) -> Ledger:
     """Add up the calls of some runs; with ``price_as``, at that price, or those of a listed model.
 
-    The logs are read one after another and not kept.
+    The logs are read one after another and not kept, and of each only the header and the calls.
 
     Raises:
         DefinitionError: if the price list does not know that model.
     """
-    rows: dict[str, Row] = {}
-    phases: dict[str, Row] = {}
+    tallies: dict[tuple[str, str], Tally] = {}
     labels: dict[str, str] = {}
     worlds: set[str] = set()
-    total = Row("total")
     names: dict[str, None] = {}
     for log in logs:
-        name = log.name if log.name not in names else str(log.path)
+        header, name = log.header, log.name if log.name not in names else str(log.path)
         names[name] = None
-        worlds.add(log.header.world)
-        for call in (*log.records, *log.spare):
-            if isinstance(call, Call):
-                cost = cost_of(call, price_as)
-                key = _key(call, by, name, log.header.world)
-                rows[key] = rows.get(key, Row(key)).plus(call, cost)
-                phases[call.state] = phases.get(call.state, Row(call.state)).plus(call, cost)
-                labels.setdefault(call.state, _label(log.header, call.state))
-                total = total.plus(call, cost)
+        worlds.add(header.world)
+        for call in (*log.records.of(Call), *log.spare):
+            place = _key(call, by, name, header.world), call.state
+            if place not in tallies:
+                tallies[place] = Tally(Row(""))
+            tallies[place].add(call, cost_of(call, price_as))
+            if call.state not in labels:
+                labels[call.state] = _label(header, call.state)
+    rows, phases = (_merged(tallies, part) for part in (0, 1))
+    total = Tally(Row("total"))
+    for tally in tallies.values():
+        total.add_all(tally)
     known = _distinct(labels) if len(worlds) == 1 else {}
-    return Ledger(tuple(rows.values()), total, tuple(phases.values()), known, tuple(names))
+    return Ledger(rows, total.row, phases, known, tuple(names))
 
 
-def _added(cost: Money, more: Money) -> Money:
-    sums = dict(cost)
+def _merged(tallies: Mapping[tuple[str, str], Tally], part: int) -> tuple[Row, ...]:
+    """A row for each key, or for each state."""
+    merged: dict[str, Tally] = {}
+    for place, tally in tallies.items():
+        merged.setdefault(place[part], Tally(Row(place[part]))).add_all(tally)
+    return tuple(tally.row for tally in merged.values())
+
+
+def _add(sums: dict[str, Decimal], more: Money) -> None:
     for currency, amount in more.items():
-        sums[currency] = EXACT.add(sums.get(currency, Decimal(0)), amount)
-    return sums
+        sums[currency] = EXACT.add(sums.get(currency, _NOTHING), amount)
+
+
+_NOTHING = Decimal(0)
 
 
 def _key(call: Call, by: By, name: str, world: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -74,7 +74,7 @@ class Transcript:
             if role not in self._names:
                 raise DefinitionError(f"no role '{role}' in {header.world}{did_you_mean(role, self._names)}")
 
-    def entries(self, records: list[AnyRecord]) -> Iterator[Entry]:
+    def entries(self, records: Iterable[AnyRecord]) -> Iterator[Entry]:
         """The entries of some records."""
         for record in records:
             yield from self.of(record)
