@@ -8,6 +8,7 @@ from sim.cli import (  # noqa: F401 - they add their commands to the app
     auditing,
     authoring,
     costing,
+    exporting,
     modelling,
     reading,
     resuming,

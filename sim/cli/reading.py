@@ -1,16 +1,15 @@
-"""Commands that read logs: ``replay``, ``show``, ``runs`` and ``export``."""
+"""Commands that read logs: ``replay``, ``show`` and ``runs``."""
 
 from __future__ import annotations
 
 import itertools
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from sim.cli.app import Json, RunName, app, print_json, say
-from sim.errors import DefinitionError, RunLogError, did_you_mean
+from sim.errors import DefinitionError, RunLogError
 
 EpisodeNumber = Annotated[int, typer.Option(min=1, help="The episode in which the turn is.")]
 
@@ -133,53 +132,3 @@ def list_runs(
         return
     columns = ("run", "world", "seed", "language", "outcome", "turns")
     console().print(table(None, columns, [[r.get(c, "-") for c in columns] for r in rows]))
-
-
-class Format(StrEnum):
-    """What a run can be exported to."""
-
-    md = "md"
-    csv = "csv"
-    html = "html"
-
-
-@app.command()
-def export(
-    run: RunName = None,
-    to: Annotated[Format | None, typer.Option(help="md, csv or html; else the ending of -o, else md.")] = None,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="A file; the terminal if left out.")] = None,
-    as_role: Annotated[
-        str | None, typer.Option("--as", metavar="ROLE", help="html: only what this role heard and knows.")
-    ] = None,
-) -> None:
-    """Export a run. Example: sim export --to html -o visit.html."""
-    from sim.record.log import RunLog, find_run  # noqa: PLC0415
-
-    log = RunLog.open(find_run(run))
-    ending = out.suffix.removeprefix(".").lower() if out is not None else "md"
-    kind = to.value if to is not None else ending
-    if kind not in set(Format):
-        raise DefinitionError(f"cannot export to '.{kind}'{did_you_mean(kind, list(Format))}")
-    text = _exported(log, kind, as_role)
-    if out is None:
-        typer.echo(text, nl=False)
-        return
-    if out.exists() and out.samefile(log.path):
-        raise RunLogError(f"{out} is the log itself; a log is never overwritten")
-    try:
-        out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise RunLogError(f"cannot write {out}: {error.strerror}") from None
-    say(str(out))
-
-
-def _exported(log: Any, kind: str, role: str | None) -> str:
-    if kind == "html":
-        from sim.read.page.page import to_html  # noqa: PLC0415 - needs the world's expressions
-
-        return to_html(log, role)
-    if role is not None:
-        raise DefinitionError(f"--as is for html; {kind} has the whole run")
-    from sim.read.export import to_csv, to_markdown  # noqa: PLC0415
-
-    return to_csv(log) if kind == "csv" else to_markdown(log)

@@ -51,11 +51,13 @@ class Transcript:
     """Makes entries of records, one at a time; with ``roles``, only of what those agents heard or did.
 
     A scene in which they hear nothing is not shown to them either. It reads the world as the header holds it, and
-    needs neither its folder nor its expressions.
+    needs neither its folder nor its expressions. With ``language``, one of the world's, names, states, acts and
+    what is ours are in it; what was said stays as it was said.
     """
 
-    def __init__(self, header: Header, *roles: str) -> None:
-        self.language = header.language
+    def __init__(self, header: Header, *roles: str, language: str | None = None) -> None:
+        self.language = language or header.language
+        self._is_translated = language is not None
         self.roles = frozenset(roles)
         self._scene: Entry | None = None
         self.opening = header.opening
@@ -70,6 +72,9 @@ class Transcript:
             ) from None
         self._found: dict[str, list[str]] = {}
         self._names = {role: label_of(persona.name, self.language) or role for role, persona in cast.items()}
+        spoken = (*self._world.languages, header.language)
+        if language is not None and language not in spoken:
+            raise DefinitionError(f"'{header.world}' does not speak '{language}'{did_you_mean(language, spoken)}")
         for role in roles:
             if role not in self._names:
                 raise DefinitionError(f"no role '{role}' in {header.world}{did_you_mean(role, self._names)}")
@@ -175,6 +180,11 @@ class Transcript:
         """What a role's agent is called."""
         return one_line(self._names.get(role, role))
 
+    def action(self, action: str) -> str:
+        """What an action or a vote is called, where a language was asked for; else its name in the world's file."""
+        spec = self._world.actions.get(action) or self._world.ballots.get(action)
+        return (label_of(spec.label, self.language) if spec and self._is_translated else "") or action
+
     def time(self, minutes: float) -> str:
         """The time of day at a simulated minute."""
         return time_of_day(self._world.clock.start, minutes)
@@ -197,7 +207,7 @@ class Transcript:
 
     def _act(self, action: str, fields: Mapping[str, Any]) -> str:
         shown = " ".join(f"{name}={_value(value)}" for name, value in fields.items())
-        return one_line(f"{action} {shown}".strip())
+        return one_line(f"{self.action(action)} {shown}".strip())
 
     def _entry(self, kind: Any, minutes: float, text: str, **more: Any) -> Entry:
         time = self.time(minutes)

@@ -11,12 +11,30 @@ from sim.models.outside import FromLog
 from sim.models.recorded import Recorded
 from sim.record.comparison import Comparison, Difference
 from sim.record.log import RunLog, Sink
-from sim.record.records import FORMAT, OLDEST
+from sim.record.records import FORMAT, OLDEST, Turn
 from sim.stage.casting import speakers
 from sim.stage.run import Run, settings_for
 from sim.world.library import revive
 
 _OLD = f"this version writes format {FORMAT} and cannot play it again; it can be replayed, shown and priced"
+
+
+MOST_RECORDS = 500_000
+MOST_BYTES = 512_000_000
+"""What can be played again, for all answers are held while it is; a run of 10,000 turns is a tenth of that."""
+
+
+def check_length(log: RunLog) -> None:
+    """Check that a log is not longer than can be held.
+
+    Raises:
+        RunLogError: if it is.
+    """
+    if len(log.records) > MOST_RECORDS or log.size > MOST_BYTES:
+        raise RunLogError(
+            f"{log.name} has {len(log.records):,} records, {log.size:,} bytes; "
+            f"up to {MOST_RECORDS:,} and {MOST_BYTES:,} can be played again or compared"
+        )
 
 
 @dataclass(frozen=True)
@@ -35,8 +53,12 @@ def verify(log: RunLog) -> Verdict:
 
     The world is the one in the log, the answers are the recorded ones; nothing is called. A log without an end
     (an interrupted run, or one that was cut) is not whole, and the verdict says so.
+
+    Raises:
+        RunLogError: if the log is longer than can be held.
     """
-    turns = sum(record.type == "turn" for record in log.records)
+    check_length(log)
+    turns = log.records.how_many(Turn)
 
     def no(record: int | None, reason: str) -> Verdict:
         return Verdict(False, turns, log.trace, record, reason)

@@ -191,12 +191,16 @@ class Records(Sequence[AnyRecord]):
 
     def of(self, *models: type[_R]) -> Iterator[_R]:
         """The records of some types; the others are not read, so nothing is said of them."""
+        return (record for _, record in self.placed(*models))
+
+    def placed(self, *models: type[_R]) -> Iterator[tuple[int, _R]]:
+        """The records of some types, as :meth:`of` has them, with their numbers."""
         codes = _codes_of(models) | {_UNKNOWN}
         numbers = (index for index, code in enumerate(self._codes) if code in codes)
         for index, line in self._chosen(numbers):
             record = self._parsed(index, line)
             if isinstance(record, models):
-                yield record
+                yield index, record
 
     def how_many(self, *models: type[Record]) -> int:
         """How many records of some types there are."""
