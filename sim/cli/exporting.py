@@ -52,7 +52,7 @@ class Options:
             ("--content", self.content or None, ("otel",)),
         ):
             if given is not None and kind not in kinds:
-                raise DefinitionError(f"{option} is for {' and '.join(kinds)}; {kind} has none")
+                raise DefinitionError(f"{option} is for {', '.join(kinds)}; {kind} has none")
 
 
 @app.command()

@@ -14,9 +14,9 @@ from typing import Any
 
 from sim.errors import DefinitionError, MismatchError, RunLogError, did_you_mean
 from sim.models.model import Model, Reply, Request
-from sim.read.verify import again, check_length
+from sim.read.verify import again
 from sim.record.comparison import Comparison, Difference
-from sim.record.log import RunLog
+from sim.record.log import RunLog, check_length
 from sim.record.records import OLDEST, Refusal
 
 Message = Mapping[str, str]

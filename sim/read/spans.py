@@ -264,10 +264,10 @@ class _Maker:
         return f"{self._log.name}-{episode}"
 
     def _nanoseconds(self, minutes: float) -> int:
-        found = round((self._begun + minutes * 60) * 1e9)
-        if not 0 <= found < 2**63:
+        seconds = self._begun + minutes * 60
+        if not 0 <= seconds < 2**63 / 1e9:
             raise RunLogError(f"{self._log.name} has a time that no clock has: minute {minutes:g}")
-        return found
+        return round(seconds * 1e9)
 
 
 def _begun(header: Header) -> float:

@@ -10,31 +10,13 @@ from sim.models.model import Model
 from sim.models.outside import FromLog
 from sim.models.recorded import Recorded
 from sim.record.comparison import Comparison, Difference
-from sim.record.log import RunLog, Sink
+from sim.record.log import RunLog, Sink, check_length
 from sim.record.records import FORMAT, OLDEST, Turn
 from sim.stage.casting import speakers
 from sim.stage.run import Run, settings_for
 from sim.world.library import revive
 
 _OLD = f"this version writes format {FORMAT} and cannot play it again; it can be replayed, shown and priced"
-
-
-MOST_RECORDS = 500_000
-MOST_BYTES = 512_000_000
-"""What can be played again, for all answers are held while it is; a run of 10,000 turns is a tenth of that."""
-
-
-def check_length(log: RunLog) -> None:
-    """Check that a log is not longer than can be held.
-
-    Raises:
-        RunLogError: if it is.
-    """
-    if len(log.records) > MOST_RECORDS or log.size > MOST_BYTES:
-        raise RunLogError(
-            f"{log.name} has {len(log.records):,} records, {log.size:,} bytes; "
-            f"up to {MOST_RECORDS:,} and {MOST_BYTES:,} can be played again or compared"
-        )
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,10 @@ from sim.record.lines import Records, loads, read
 from sim.record.packed import ENDINGS, MAX_LINE, packer, reading, run_id
 from sim.record.records import READER, Call, Header, Turn
 
+MOST_RECORDS = 500_000
+MOST_BYTES = 512_000_000
+"""What can be played again or compared, for all of it is held then; a run of 10,000 turns is a tenth of that."""
+
 
 class Sink(Protocol):
     """Where records go: a log that is written, or one that they are compared with."""
@@ -282,6 +286,19 @@ def _body(line: bytes, digest: str) -> bytes:
 def _place(call: Call) -> tuple[object, ...]:
     """What a call is for; that it was paid for in vain may be so for several of one place."""
     return call.episode, call.turn, call.attempt, call.role, call.purpose, call.prompt
+
+
+def check_length(log: RunLog) -> None:
+    """Check that a log is not longer than can be held.
+
+    Raises:
+        RunLogError: if it is.
+    """
+    if len(log.records) > MOST_RECORDS or log.size > MOST_BYTES:
+        raise RunLogError(
+            f"{log.name} has {len(log.records):,} records, {log.size:,} bytes; "
+            f"up to {MOST_RECORDS:,} and {MOST_BYTES:,} can be played again or compared"
+        )
 
 
 def free_path(folder: Path, world: str, seed: int) -> Path:
