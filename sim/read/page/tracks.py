@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -135,24 +136,23 @@ def calls(log: RunLog, at: Sequence[int], unknown: str) -> dict[str, Any]:
     """What each call took and what its role and all had cost by then, as exact texts; a call counts at its turn."""
     rows: dict[str, Row] = {}
     total = Row("total")
-    keys: list[str] = []
+    keys: dict[str, int] = {}
     listed: list[tuple[int, int, int, float, str, str]] = []
     steps = _steps_of_calls(log, at)
     for record in log.records:
         if not isinstance(record, Call):
             continue
-        if record.role not in rows:
-            keys.append(record.role)
+        keys.setdefault(record.role, len(keys))
         cost = cost_of(record)
         row = rows[record.role] = rows.get(record.role, Row(record.role)).plus(record, cost)
         total = total.plus(record, cost)
         paid = 0.0 if record.is_hit else float(sum((cost or {}).values()))
         tokens = 0 if record.is_hit else record.usage.prompt + record.usage.completion
         listed.append(
-            (steps[record.seq], keys.index(record.role), tokens, paid, money(row, unknown), money(total, unknown))
+            (steps[record.seq], keys[record.role], tokens, paid, money(row, unknown), money(total, unknown))
         )
     return {
-        "keys": keys,
+        "keys": list(keys),
         "rows": listed,
         "estimated": bool(total.estimated),
         "currency": next(iter(told(total.cost)), "") if len(told(total.cost)) == 1 else "",
@@ -161,22 +161,23 @@ def calls(log: RunLog, at: Sequence[int], unknown: str) -> dict[str, Any]:
 
 
 def _steps_of_calls(log: RunLog, at: Sequence[int]) -> dict[int, int]:
+    """The step at which each call counts, by its number: that of its turn, which may stand some records later."""
     found: dict[int, int] = {}
-    waiting: list[Call] = []
+    waiting: list[tuple[int, int]] = []
     turn = step = 0
     for record, place in zip(log.records, at, strict=True):
         step = place
         if isinstance(record, Turn):
             turn = record.turn
-            found.update((c.seq, place) for c in waiting if c.turn <= turn)
-            waiting = [c for c in waiting if c.turn > turn]
+            while waiting and waiting[0][0] <= turn:
+                found[heapq.heappop(waiting)[1]] = place
         elif isinstance(record, EpisodeStarted):
             turn = 0
         elif isinstance(record, Call) and record.turn <= turn:
             found[record.seq] = place
         elif isinstance(record, Call):
-            waiting.append(record)
-    found.update((c.seq, step) for c in waiting)
+            heapq.heappush(waiting, (record.turn, record.seq))
+    found.update((seq, step) for _, seq in waiting)
     return found
 
 
