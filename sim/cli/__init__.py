@@ -34,6 +34,9 @@ def main() -> None:
     except SimError as error:
         _tell(error)
         sys.exit(2)
+    except RecursionError:
+        sys.stderr.write("sim: what was read is nested too deep\n")
+        sys.exit(2)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; what was logged stays\n")
         sys.exit(130)

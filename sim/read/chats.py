@@ -6,7 +6,6 @@ what each agent is asked is taken down. So a prompt that is not the recorded one
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 from sim.errors import DefinitionError, MismatchError, RunLogError, did_you_mean
 from sim.models.model import Model, Reply, Request
+from sim.read.export import json_line
 from sim.read.verify import again
 from sim.record.comparison import Comparison, Difference
 from sim.record.log import RunLog, check_length
@@ -120,6 +120,6 @@ def to_openai(log: RunLog, write: Callable[[str], object], role: str | None = No
             return
         given = [{**m, "weight": 0} if m["role"] == "assistant" else dict(m) for m in messages]
         answer = {"role": "assistant", "name": _NAME.sub("_", agent)[:64], "content": call["answer"]}
-        write(json.dumps({"messages": [*given, answer]}, ensure_ascii=False) + "\n")
+        write(json_line({"messages": [*given, answer]}))
 
     play_again(log, hear)

@@ -13,7 +13,7 @@ from sim.models.prices import EXACT
 from sim.read.transcript import Entry, Transcript
 from sim.record.log import RunLog
 from sim.record.records import Call, Turn
-from sim.world.kinds import one_line
+from sim.world.kinds import CONTROL, one_line
 
 _ESCAPED = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]<>#|~&"})
 
@@ -29,6 +29,12 @@ _HEADINGS = {
     )
 }  # fmt: skip
 """The columns for people, where a language is asked for; without one, and in others, they are named as above."""
+
+
+def json_line(value: object) -> str:
+    """A value as one line of JSON, with nothing in it that would move a terminal's cursor: that is escaped."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
 
 
 def to_markdown(log: RunLog, language: str | None = None) -> str:

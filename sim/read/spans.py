@@ -22,6 +22,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from sim.errors import RunLogError
+from sim.read.export import json_line
 from sim.read.xes import FIRST_DAY
 from sim.record.log import RunLog
 from sim.record.records import Call, EpisodeEnded, EpisodeStarted, Header, LookUp, RunEnded, Turn
@@ -72,7 +73,7 @@ def to_json(spans: Iterable[ReadableSpan]) -> Iterator[str]:
         for scope in (s for r in value["resourceSpans"] for s in r["scopeSpans"]):
             for span in scope["spans"]:
                 _name_ids(span)
-        yield json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n"
+        yield json_line(value)
 
 
 def send(spans: Iterable[ReadableSpan], endpoint: str) -> int:
