@@ -1,5 +1,7 @@
 """How long it takes to list and to cost 1,000 logs of 100 turns, and to show a turn of a log of 100,000 records.
 
+Also how much smaller such logs get when they are packed.
+
 Run: python bench/reading.py [--logs 1000] [--records 100000] [--folder DIR]
 
 The 1,000 logs are a scripted game of werewolf for twelve, its turns repeated until there are 100 of them, numbered
@@ -11,6 +13,7 @@ again.
 from __future__ import annotations
 
 import argparse
+import gzip
 import hashlib
 import json
 import resource
@@ -22,6 +25,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from backports import zstd
 from overhead import talk
 
 from sim.models.scripted import Scripted
@@ -91,6 +95,13 @@ def measured(folder: Path, *words: str) -> str:
     return f"{min(times):5.2f} s, at most {memory:,} MB so far"
 
 
+def packed(path: Path) -> str:
+    """How many times smaller a log is when it is packed, as the programs do it when nothing else is said."""
+    data = path.read_bytes()
+    sizes = {"gzip": len(gzip.compress(data, 6)), "zstd": len(zstd.compress(data, 3))}
+    return ", ".join(f"{name} {len(data) / size:.1f} times smaller" for name, size in sizes.items())
+
+
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -110,11 +121,13 @@ def main() -> None:
         logs = list(runs.iterdir())
         size = sum(p.stat().st_size for p in logs) / 1e6
         print(f"{len(logs):,} logs of {TURNS} turns, {size:.0f} MB")
+        print("  one of them, packed:", packed(logs[0]))
         print("  sim runs            ", measured(folder, "runs"))
         print("  sim cost runs       ", measured(folder, "cost", "runs"))
         with path.open("rb") as file:
             lines = sum(1 for _ in file)
         print(f"one log of {lines:,} records, {path.stat().st_size / 1e6:.0f} MB")
+        print("  packed:", packed(path))
         for turn in (10, lines // 2 - 2):
             for more in ([], ["--prompt"]):
                 words = ["show", str(path), "--turn", str(turn), *more]
