@@ -11,6 +11,9 @@ import typer
 from sim.cli.app import Json, NoCode, WorldName, app, pairs, print_json, say
 from sim.errors import DefinitionError, RunLogError
 
+MOST_ROWS = 1000
+"""Rows of a table; `--json` has all."""
+
 MEASURES = {
     "turns": "turns",
     "calls": "calls",
@@ -59,8 +62,10 @@ def cost(
         return
     screen = console()
     screen.print(_table(book, by.value, screen))
+    if len(book.rows) > MOST_ROWS:
+        say(f"the first {MOST_ROWS:,} of {len(book.rows):,} rows; --json has all")
     _explain(book.total, price_as)
-    phases = bars(book.phases, book.labels)
+    phases = bars(book.phases[:MOST_ROWS], book.labels)
     if phases is not None:
         say("")
         screen.print(phases)
@@ -104,7 +109,7 @@ def _table_without(left_out: set[str], book: Any, by: str) -> Any:
 
     cells = []
     shown: list[str] = []
-    for row in (*book.rows, book.total):
+    for row in (*book.rows[:MOST_ROWS], book.total):
         mark = "~" if row.estimated_tokens else ""
         cell = {
             by: row.key,

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
 
-from sim.errors import DefinitionError
+from sim.errors import DefinitionError, RunLogError
 from sim.models.prices import EXACT, Price, listed
 from sim.record.log import RunLog
 from sim.record.records import Call, Header
 from sim.world.kinds import label_of
 
 By = Literal["role", "state", "model", "episode", "purpose", "run", "world"]
+
+MOST_PLACES = 100_000
+"""Rows and states together; a log made by hand could have as many as records."""
 
 Money = Mapping[str, Decimal]
 """An exact sum for each currency. Nothing, paid in a currency, is a sum too: it tells free from unknown."""
@@ -136,6 +141,7 @@ def ledger(logs: Iterable[RunLog], by: By = "role", price_as: str | Price | None
 
     Raises:
         DefinitionError: if the price list does not know that model.
+        RunLogError: if there would be more rows than anybody wants.
     """
     tallies: dict[tuple[str, str], Tally] = {}
     labels: dict[str, str] = {}
@@ -145,9 +151,11 @@ def ledger(logs: Iterable[RunLog], by: By = "role", price_as: str | Price | None
         header, name = log.header, log.name if log.name not in names else str(log.path)
         names[name] = None
         worlds.add(header.world)
-        for call in (*log.records.of(Call), *log.spare):
+        for call in itertools.chain(log.records.of(Call), log.spare):
             place = _key(call, by, name, header.world), call.state
             if place not in tallies:
+                if len(tallies) >= MOST_PLACES:
+                    raise RunLogError(f"the calls up to {log.name} are of more than {MOST_PLACES:,} kinds by {by}")
                 tallies[place] = Tally(Row(""))
             tallies[place].add(call, cost_of(call, price_as))
             if call.state not in labels:
@@ -209,5 +217,5 @@ def _label(header: Header, state: str) -> str:
 
 def _distinct(labels: Mapping[str, str]) -> dict[str, str]:
     """The labels, and for states that share one their names."""
-    shown = list(labels.values())
-    return {state: label if shown.count(label) == 1 else state for state, label in labels.items()}
+    shown = Counter(labels.values())
+    return {state: label if shown[label] == 1 else state for state, label in labels.items()}
