@@ -89,23 +89,29 @@ def bare(turns: int) -> float:
     return taken / turns * 1000
 
 
+def talk(place: Path, turns: int) -> Path:
+    """A world in which five talk in turn, in a folder."""
+    (place / "personas").mkdir(parents=True)
+    for name in NAMES:
+        persona = f"persona: {name}\nname: {name.title()}\nbackground: Likes a chat.\n"
+        (place / "personas" / f"{name}.yaml").write_text(persona, encoding="utf-8")
+    lines = "".join(f"    {name}: [{{say: {{en: ['{WORDS}']}}}}]\n" for name in NAMES)
+    (place / "world.yaml").write_text(
+        f"world: talk\nroles: {{{', '.join(f'{n}: {n}' for n in NAMES)}}}\n"
+        "facts: {mood: {number: points, start: 3}}\nnever: {a bad mood: mood < 0}\n"
+        f"states:\n  talk: {{speakers: [{', '.join(NAMES)}], tell: Chat., "
+        f"go: [{{to: over, after: {{turns: {turns}}}}}]}}\n"
+        f"start: talk\nends: [over]\nlimits: {{turns: {turns + 1}}}\nlines:\n  talk:\n{lines}",
+        encoding="utf-8",
+    )
+    return place
+
+
 def ours(folder: Path, turns: int) -> float:
     """Milliseconds a turn of ours, in the same group chat, logged and flushed."""
     place = folder / f"talk{turns}"
     if not place.exists():
-        (place / "personas").mkdir(parents=True)
-        for name in NAMES:
-            persona = f"persona: {name}\nname: {name.title()}\nbackground: Likes a chat.\n"
-            (place / "personas" / f"{name}.yaml").write_text(persona, encoding="utf-8")
-        lines = "".join(f"    {name}: [{{say: {{en: ['{WORDS}']}}}}]\n" for name in NAMES)
-        (place / "world.yaml").write_text(
-            f"world: talk\nroles: {{{', '.join(f'{n}: {n}' for n in NAMES)}}}\n"
-            "facts: {mood: {number: points, start: 3}}\nnever: {a bad mood: mood < 0}\n"
-            f"states:\n  talk: {{speakers: [{', '.join(NAMES)}], tell: Chat., "
-            f"go: [{{to: over, after: {{turns: {turns}}}}}]}}\n"
-            f"start: talk\nends: [over]\nlimits: {{turns: {turns + 1}}}\nlines:\n  talk:\n{lines}",
-            encoding="utf-8",
-        )
+        talk(place, turns)
     world = load(place)
     settings = settings_for(world, seed=1)
     with tempfile.NamedTemporaryFile(suffix=".jsonl", dir=folder) as file:

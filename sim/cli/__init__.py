@@ -10,6 +10,7 @@ from sim.cli import (  # noqa: F401 - they add their commands to the app
     auditing,
     authoring,
     costing,
+    exporting,
     forking,
     modelling,
     reading,
@@ -39,6 +40,9 @@ def main() -> None:
         sys.exit(3)
     except SimError as error:
         _tell(error)
+        sys.exit(2)
+    except RecursionError:
+        sys.stderr.write("sim: what was read is nested too deep\n")
         sys.exit(2)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; what was logged stays\n")

@@ -11,6 +11,9 @@ import typer
 from sim.cli.app import Json, NoCode, WorldName, app, pairs, print_json, say
 from sim.errors import DefinitionError, RunLogError
 
+MOST_ROWS = 1000
+"""Rows of a table; `--json` has all."""
+
 MEASURES = {
     "turns": "turns",
     "calls": "calls",
@@ -52,14 +55,17 @@ def cost(
     from sim.record.log import RunLog  # noqa: PLC0415
 
     priced = catalog.price_as(price_as) if price_as is not None else None
-    book = ledger(map(RunLog.open, watched(_logs(runs or []), "reading")), by.value, priced)
+    logs = (RunLog.open(path, check=False) for path in watched(_logs(runs or []), "reading"))
+    book = ledger(logs, by.value, priced)
     if as_json:
         print_json(_as_json(book, price_as))
         return
     screen = console()
     screen.print(_table(book, by.value, screen))
+    if len(book.rows) > MOST_ROWS:
+        say(f"the first {MOST_ROWS:,} of {len(book.rows):,} rows; --json has all")
     _explain(book.total, price_as)
-    phases = bars(book.phases, book.labels)
+    phases = bars(book.phases[:MOST_ROWS], book.labels)
     if phases is not None:
         say("")
         screen.print(phases)
@@ -104,7 +110,7 @@ def _table_without(left_out: set[str], book: Any, by: str) -> Any:
 
     cells = []
     shown: list[str] = []
-    for row in (*book.rows, book.total):
+    for row in (*book.rows[:MOST_ROWS], book.total):
         mark = "~" if row.estimated_tokens else ""
         cell = {
             by: row.key,

@@ -1,8 +1,8 @@
-"""Commands that read logs: ``replay``, ``show``, ``runs`` and ``export``."""
+"""Commands that read logs: ``replay``, ``show`` and ``runs``."""
 
 from __future__ import annotations
 
-from enum import StrEnum
+import itertools
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +10,11 @@ import typer
 
 from sim.cli.app import Json, RunName, app, print_json, say
 from sim.cli.running import family
-from sim.errors import DefinitionError, RunLogError, did_you_mean
+from sim.errors import DefinitionError, RunLogError
+
+EpisodeNumber = Annotated[
+    int | None, typer.Option(min=1, help="Of which episode; the first that has it if left out.")
+]
 
 
 @app.command()
@@ -23,27 +27,23 @@ def replay(
     as_role: Annotated[
         str | None, typer.Option("--as", metavar="ROLE", help="Show only what this role heard and did.")
     ] = None,
-    episode: Annotated[int | None, typer.Option(min=1, help="Show only this episode.")] = None,
+    episode: Annotated[int | None, typer.Option(min=1, help="Only this episode; all if left out.")] = None,
 ) -> None:
     """Play a run's transcript. Example: sim replay --as cashier --speed 2."""
     from sim.cli.show import Screen  # noqa: PLC0415
     from sim.read.transcript import Transcript  # noqa: PLC0415
     from sim.record.log import RunLog, find_run  # noqa: PLC0415
+    from sim.record.records import EpisodeStarted  # noqa: PLC0415
 
     log = RunLog.open(find_run(run))
     transcript = Transcript(log.header, *([as_role] if as_role else []))
-    records = log.records
-    if episode is not None:
-        records = [r for r in records if getattr(r, "episode", None) == episode]
-        if not records:
-            raise RunLogError(f"{log.name} has no episode {episode}")
-    if at is not None:
-        starts = [i for i, r in enumerate(records) if r.type == "turn" and r.turn == at]
-        if not starts:
-            last = max((r.turn for r in records if r.type == "turn"), default=0)
-            raise RunLogError(f"{log.name} has no turn {at}; it has {last}")
-        records = records[starts[0] :]
+    start = 0 if at is None else log.turn(at, episode)[0]
     screen = Screen(log.header.models, speed)
+    records = log.records.after(start)
+    if episode is not None:
+        records = (r for r in records if getattr(r, "episode", None) == episode)
+        if episode not in {r.episode for r in log.records.of(EpisodeStarted)}:
+            raise RunLogError(f"{log.name} has no episode {episode}")
     for entry in transcript.entries(records):
         screen.show(entry)
     if not log.is_complete:
@@ -54,9 +54,7 @@ def replay(
 def show(
     run: RunName = None,
     turn: Annotated[int | None, typer.Option(min=1, help="The turn to show.")] = None,
-    episode: Annotated[
-        int | None, typer.Option(min=1, help="Of which episode; the first that has it if left out.")
-    ] = None,
+    episode: EpisodeNumber = None,
     prompt: Annotated[bool, typer.Option("--prompt", help="Show the exact prompt of the turn.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -68,16 +66,22 @@ def show(
 
     if prompt and turn is None:
         raise DefinitionError("--prompt needs --turn N: a prompt belongs to a turn")
-    log = RunLog.open(find_run(run))
+    log = RunLog.open(find_run(run), check=False)
     if turn is None:
         _show_run(log, as_json)
     else:
         from sim.cli.turn import show_turn  # noqa: PLC0415
 
-        show_turn(log, turn, with_prompt=prompt or as_json, as_json=as_json, episode=episode)
+        show_turn(log, turn, episode, with_prompt=prompt or as_json, as_json=as_json)
+
+
+MOST = 1000
+"""Outcomes and warnings of a run that are shown."""
 
 
 def _show_run(log: Any, as_json: bool) -> None:
+    from sim.record.records import EpisodeEnded, Refusal, ResumedWith, Turn, WarningNote  # noqa: PLC0415
+
     header = log.header
     summary = {
         "run": log.name,
@@ -88,15 +92,14 @@ def _show_run(log: Any, as_json: bool) -> None:
         "models": {role: model.get("name") for role, model in header.models.items()},
         "resumed": [
             {"after": r.seq - 1, "models": {role: model.get("name") for role, model in r.models.items()}}
-            for r in log.records
-            if r.type == "resumed"
+            for r in log.records.of(ResumedWith)
         ],
         "facts": header.facts,
         **family(header),
-        "outcomes": [r.outcome for r in log.records if r.type == "episode_ended"],
-        "turns": sum(r.type == "turn" for r in log.records),
-        "refusals": sum(r.type == "refusal" for r in log.records),
-        "warnings": [r.message for r in log.records if r.type == "warning"],
+        "outcomes": [r.outcome for r in itertools.islice(log.records.of(EpisodeEnded), MOST)],
+        "turns": log.records.how_many(Turn),
+        "refusals": log.records.how_many(Refusal),
+        "warnings": [r.message for r in itertools.islice(log.records.of(WarningNote), MOST)],
         "complete": log.is_complete,
         "trace": log.trace,
     }
@@ -118,29 +121,32 @@ def list_runs(
     """List the runs in a folder, oldest first. Example: sim runs --tree."""
     from sim.cli.show import console, table  # noqa: PLC0415
     from sim.read.families import Families  # noqa: PLC0415
+    from sim.record.glance import glance  # noqa: PLC0415
     from sim.record.log import RunLog, list_logs  # noqa: PLC0415
+    from sim.record.packed import run_id  # noqa: PLC0415
 
     rows: list[dict[str, Any]] = []
     families = Families()
     for path in list_logs(folder):
         try:
-            log = RunLog.open(path)
+            seen = glance(path)
         except RunLogError as error:
-            rows.append({"run": path.name.removesuffix(".jsonl"), "world": None, "outcome": f"unreadable: {error}"})
+            rows.append({"run": run_id(path), "world": None, "outcome": f"unreadable: {error}"})
             continue
-        ends = [r.outcome for r in log.records if r.type == "episode_ended"]
+        ends = [outcome if count == 1 else f"{outcome} ×{count}" for outcome, count in seen.outcomes.items()]
+        header = seen.header
         if tree:
-            families.add(log)
+            families.add(RunLog.open(path, check=False))
         rows.append(
             {
-                "run": log.name,
-                "world": log.header.world,
-                "seed": log.header.last_seed,
-                "language": log.header.language,
-                "outcome": ", ".join(ends) if log.is_complete else "not ended",
-                "turns": sum(r.type == "turn" for r in log.records),
-                "parent": log.header.fork.parent if log.header.fork else None,
-                "at": log.header.fork.at if log.header.fork else None,
+                "run": run_id(path),
+                "world": header.world,
+                "seed": header.last_seed,
+                "language": header.language,
+                "outcome": ", ".join(ends) if seen.is_complete else "not ended",
+                "turns": seen.turns,
+                "parent": header.fork.parent if header.fork else None,
+                "at": header.fork.at if header.fork else None,
             }
         )
     if tree:
@@ -171,53 +177,3 @@ def _branch(row: dict[str, Any]) -> str:
     if not row["depth"]:
         return f"{row['run']} (of {row['parent']}, turn {row['at']})"
     return f"{'   ' * (row['depth'] - 1)}└─ {row['run']} (turn {row['at']})"
-
-
-class Format(StrEnum):
-    """What a run can be exported to."""
-
-    md = "md"
-    csv = "csv"
-    html = "html"
-
-
-@app.command()
-def export(
-    run: RunName = None,
-    to: Annotated[Format | None, typer.Option(help="md, csv or html; else the ending of -o, else md.")] = None,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="A file; the terminal if left out.")] = None,
-    as_role: Annotated[
-        str | None, typer.Option("--as", metavar="ROLE", help="html: only what this role heard and knows.")
-    ] = None,
-) -> None:
-    """Export a run. Example: sim export --to html -o visit.html."""
-    from sim.record.log import RunLog, find_run  # noqa: PLC0415
-
-    log = RunLog.open(find_run(run))
-    ending = out.suffix.removeprefix(".").lower() if out is not None else "md"
-    kind = to.value if to is not None else ending
-    if kind not in set(Format):
-        raise DefinitionError(f"cannot export to '.{kind}'{did_you_mean(kind, list(Format))}")
-    text = _exported(log, kind, as_role)
-    if out is None:
-        typer.echo(text, nl=False)
-        return
-    if out.exists() and out.samefile(log.path):
-        raise RunLogError(f"{out} is the log itself; a log is never overwritten")
-    try:
-        out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise RunLogError(f"cannot write {out}: {error.strerror}") from None
-    say(str(out))
-
-
-def _exported(log: Any, kind: str, role: str | None) -> str:
-    if kind == "html":
-        from sim.read.page.page import to_html  # noqa: PLC0415 - needs the world's expressions
-
-        return to_html(log, role)
-    if role is not None:
-        raise DefinitionError(f"--as is for html; {kind} has the whole run")
-    from sim.read.export import to_csv, to_markdown  # noqa: PLC0415
-
-    return to_csv(log) if kind == "csv" else to_markdown(log)

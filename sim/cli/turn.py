@@ -12,19 +12,18 @@ from sim.errors import DefinitionError, RunLogError
 if TYPE_CHECKING:
     from sim.read.fold import Moment
     from sim.record.log import RunLog
-    from sim.record.records import Call, Turn
+    from sim.record.records import Call
     from sim.world.world import World
 
 
-def show_turn(log: RunLog, turn: int, *, with_prompt: bool, as_json: bool, episode: int | None = None) -> None:
+def show_turn(log: RunLog, turn: int, episode: int | None = None, *, with_prompt: bool, as_json: bool) -> None:
     """Print a turn of a log, as JSON or for people.
 
     Raises:
         RunLogError: if the log has no such turn, or cannot be followed to it.
         DefinitionError: if the prompt is asked for and the log's world cannot be used.
     """
-    from sim.read.fold import before_turn  # noqa: PLC0415 - heavy; `sim --help` needs none of it
-    from sim.world.kinds import to_json  # noqa: PLC0415
+    from sim.world.kinds import to_json  # noqa: PLC0415 - heavy; `sim --help` needs none of it
     from sim.world.library import revive  # noqa: PLC0415 - needs the world's expressions
 
     try:
@@ -33,10 +32,9 @@ def show_turn(log: RunLog, turn: int, *, with_prompt: bool, as_json: bool, episo
         if with_prompt:
             raise
         world = None
-    try:
-        moment = before_turn(log, turn, world if with_prompt else None, episode)
-    except (ValueError, TypeError, AttributeError, KeyError):
-        raise RunLogError(f"{log.name} cannot be followed to turn {turn}; 'sim verify' says more") from None
+    moment = _moment(log, turn, episode, world) or (None if with_prompt else _moment(log, turn, episode, None))
+    if moment is None:
+        raise RunLogError(f"{log.name} cannot be followed to turn {turn}; 'sim verify' says more")
     record = moment.record
     told = {
         "episode": record.episode,
@@ -50,17 +48,27 @@ def show_turn(log: RunLog, turn: int, *, with_prompt: bool, as_json: bool, episo
         "acts": [a.model_dump() for a in record.acts],
         "changed": record.changed,
         **_asked(log, record),
-        "transitions": _crossings(log, record, world),
+        "transitions": _crossings(log, moment, world),
         "minutes": record.minutes,
         "time": record.time,
     }
     print_json(told) if as_json else _print(told)
 
 
+def _moment(log: RunLog, turn: int, episode: int | None, world: World | None) -> Moment | None:
+    """What the turn stood on; None where the log's records and its world do not fit together."""
+    from sim.read.fold import before_turn  # noqa: PLC0415 - as above
+
+    try:
+        return before_turn(log, turn, world, episode)
+    except (ValueError, TypeError, AttributeError, KeyError):
+        return None
+
+
 def _asked(log: RunLog, record: Any) -> dict[str, Any]:
     """What was asked of the speaker for its turn, what was sent back, and what it took."""
     place = (record.episode, record.turn)
-    here = [r for r in log.records if (getattr(r, "episode", None), getattr(r, "turn", None)) == place]
+    here: list[Any] = [r for _, r in log.records.at(*place)]
     calls = [r for r in here if r.type == "call" and r.role == record.speaker]
     own = [c for c in calls if c.seq >= log.header.inherited]
     hide = {"hash", "seq", "type"}
@@ -143,11 +151,13 @@ def _prompt(log: RunLog, world: World, moment: Moment) -> list[dict[str, str]]:
 
 def _drawn(log: RunLog, episode: int) -> dict[str, str]:
     """The personas that were drawn for an episode, by agent."""
-    started = next((r for r in log.records if r.type == "episode_started" and r.episode == episode), None)
+    from sim.record.records import EpisodeStarted  # noqa: PLC0415 - as above
+
+    started = next((r for r in log.records.of(EpisodeStarted) if r.episode == episode), None)
     return dict(started.cast or {}) if started is not None else {}
 
 
-def _crossings(log: RunLog, record: Turn, world: World | None) -> list[dict[str, Any]]:
+def _crossings(log: RunLog, moment: Moment, world: World | None) -> list[dict[str, Any]]:
     """Why the arrow that fired did; nothing where the log's world cannot be used."""
     if world is None:
         return []
@@ -156,7 +166,7 @@ def _crossings(log: RunLog, record: Turn, world: World | None) -> list[dict[str,
     from sim.read.arrows import crossings  # noqa: PLC0415
 
     try:
-        return [asdict(crossing) for crossing in crossings(log, record.turn, world, record.episode)]
+        return [asdict(crossing) for crossing in crossings(log, moment.record.turn, world, moment=moment)]
     except (KeyError, ValueError, TypeError, AttributeError, RunLogError):
         return []
 

@@ -233,8 +233,7 @@ def spoken(world: World, situation: Situation, agent: str, minutes: float) -> Si
     """The situation after a turn, before votes are counted: time has passed, and one less is waiting to speak."""
     state = world.states[situation.state]
     left = tuple(a for a in situation.waiting if a != agent)
-    after = replace(
-        situation,
+    after = situation.having(
         turn=situation.turn + 1,
         state_turns=situation.state_turns + 1,
         minutes=round(situation.minutes + minutes, 2),
@@ -242,11 +241,11 @@ def spoken(world: World, situation: Situation, agent: str, minutes: float) -> Si
         speaker=agent,
         waiting=left,
     )
-    if left and not state.is_at_once:
+    if left and not state.is_at_once and state.speakers.groups:
         values = scope(world, after)
         still = tuple(a for a in left if is_in(values, a, state.speakers))
         after = after if still == left else replace(after, waiting=still)
-    return after if after.waiting else replace(after, rounds=situation.rounds + 1)
+    return after if after.waiting else after.having(rounds=situation.rounds + 1)
 
 
 def _counted(world: World, situation: Situation, state: StateDef) -> tuple[Situation, tuple[Count, ...]]:
@@ -365,7 +364,7 @@ def waiting(world: World, situation: Situation) -> Situation:
     """The situation with those who are to speak in the next round, where the last one is over."""
     if situation.waiting:
         return situation
-    return replace(situation, waiting=_round(world, situation, world.states[situation.state]))
+    return situation.having(waiting=_round(world, situation, world.states[situation.state]))
 
 
 def _round(world: World, situation: Situation, state: StateDef) -> tuple[str, ...]:

@@ -60,6 +60,16 @@ class Situation:
     forgotten: int = 0
     ahead: tuple[tuple[int, Mapping[str, Value], int | None], ...] = ()
 
+    def having(self, **changes: Any) -> Situation:
+        """This situation with some fields changed: ``dataclasses.replace``, without its tenfold cost.
+
+        A fold over a long log makes a situation for every turn.
+        """
+        made = object.__new__(Situation)
+        vars(made).update(vars(self), **changes)
+        vars(made).pop("_scope", None)
+        return made
+
     @property
     def streams(self) -> Streams:
         """The seeded draws of this episode."""

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sim.engine.situation import Situation, scope
-from sim.errors import RunLogError
-from sim.read.fold import Fold, turn_of
+from sim.read.fold import Fold, Moment, before_turn
 from sim.record.log import RunLog
 from sim.record.records import (
     BallotCounted,
@@ -58,34 +57,35 @@ class Crossing:
     idle: str = ""
 
 
-def crossings(log: RunLog, turn: int, world: World, episode: int | None = None) -> list[Crossing]:
+def crossings(
+    log: RunLog, turn: int, world: World, episode: int | None = None, moment: Moment | None = None
+) -> list[Crossing]:
     """What was decided after a turn: one crossing, and one more for each state that was passed.
+
+    The ``moment`` of the turn, where it is known, was made with the same world.
 
     Raises:
         RunLogError: if the log cannot be followed so far.
     """
-    of = turn_of(log, turn, episode).episode
-    fold = Fold(log.header, world)
-    situation: Situation | None = None
+    moment = moment or before_turn(log, turn, world, episode)
+    number = moment.record.episode
+    index, _ = log.turn(turn, number)
+    idle = _waits(world, moment.counted, moment.record)
+    fold = Fold(log.header, world, {number: moment.counted})
+    situation = fold.take(moment.record)
     found: list[Crossing] = []
-    idle: str | None = None
-    for record in log.records:
-        if getattr(record, "episode", None) != of:
-            fold.take(record)
+    for record in log.records.after(index + 1):
+        if getattr(record, "episode", None) != number:
+            fold.take_other(record)
             continue
-        if idle is None:
-            if isinstance(record, Turn) and record.turn == turn and situation is not None:
-                idle = _waits(world, situation, record)
-        elif isinstance(record, BallotCounted):
+        if isinstance(record, BallotCounted):
             idle = "the vote is taken again" if record.by == "revote" else idle
         elif isinstance(record, Transition) and situation is not None:
             found.append(_crossing(world, situation, record))
         elif not isinstance(record, Narration | WarningNote | SummaryMade | ResourceNote) and not _sums_up(record):
             break
         situation = fold.take(record)
-    if idle is None or situation is None:
-        raise RunLogError(f"{log.name} cannot be followed to turn {turn}; 'sim verify' says more")
-    if not found and situation.state in world.states:
+    if not found and situation is not None and situation.state in world.states:
         found = [_crossing(world, situation, None, idle)]
     return found
 

@@ -22,7 +22,7 @@ from sim.read.leaks import Leaks
 from sim.read.ledger import By, Row, is_inherited, ledger
 from sim.read.verify import again
 from sim.record.comparison import Comparison, Difference
-from sim.record.log import RunLog
+from sim.record.log import RunLog, check_length
 from sim.record.records import (
     OLDEST,
     BallotCounted,
@@ -78,12 +78,13 @@ def audit(log: RunLog) -> Audit:
     """Check a log in every way; nothing is called, and no code of its world is run.
 
     Raises:
-        RunLogError: if it has a format that cannot be played again.
+        RunLogError: if it has a format that cannot be played again, or is longer than can be held.
     """
     if log.header.format < OLDEST:
         raise RunLogError(
             f"{log.name} has format {log.header.format}; runs of format {OLDEST} and later are audited"
         )
+    check_length(log)
     chain = _chain(log)
     prompts = _prompts(log) if chain.ok else _unfit(chain.record or 0, "not checked: the chain is broken")
     return Audit((chain, *prompts, _invariants(log), _money(log)))

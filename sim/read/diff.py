@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sim.read.ledger import ledger, told
-from sim.record.log import RunLog
+from sim.record.log import RunLog, check_length
 from sim.record.records import (
     AnyRecord,
     BallotCounted,
@@ -127,7 +127,13 @@ class Diff:
 
 
 def diff(a: RunLog, b: RunLog) -> Diff:
-    """Compare two runs, turn by turn and in sum."""
+    """Compare two runs, turn by turn and in sum.
+
+    Raises:
+        RunLogError: if one of them is longer than can be held.
+    """
+    for log in (a, b):
+        check_length(log)
     return Diff(_worlds(a.header, b.header), _settings(a, b), _first(a, b), _sums(a), _sums(b))
 
 

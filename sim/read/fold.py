@@ -82,16 +82,20 @@ def _intervened(situation: Situation, record: Intervention, world: World | None)
 
 
 def _turned(situation: Situation, record: Turn, world: World | None, spec: Mapping[str, Any]) -> Situation:
-    done, votes = dict(situation.done), {n: dict(v) for n, v in situation.votes.items()}
-    for act in record.acts:
-        done[act.action] = done.get(act.action, 0) + 1
-        if act.action in spec.get("ballots", {}):
-            votes.setdefault(act.action, {})[record.speaker] = act.fields.get("choice")
-    acted = replace(situation, facts={**situation.facts, **values(record.changed)}, done=done, votes=votes)
+    acted: dict[str, Any] = {}
+    if record.changed:
+        acted["facts"] = {**situation.facts, **values(record.changed)}
+    if record.acts:
+        done, votes = dict(situation.done), {n: dict(v) for n, v in situation.votes.items()}
+        for act in record.acts:
+            done[act.action] = done.get(act.action, 0) + 1
+            if act.action in spec.get("ballots", {}):
+                votes.setdefault(act.action, {})[record.speaker] = act.fields.get("choice")
+        acted |= {"done": done, "votes": votes}
     if world is not None:
-        return waiting(world, spoken(world, acted, record.speaker, record.minutes))
-    return replace(
-        acted,
+        return waiting(world, spoken(world, situation.having(**acted), record.speaker, record.minutes))
+    return situation.having(
+        **acted,
         turn=record.turn,
         state_turns=situation.state_turns + 1,
         minutes=round(situation.minutes + record.minutes, 2),
@@ -118,10 +122,12 @@ class Fold:
     With the compiled ``world`` also who is waiting to speak and which votes are cast.
     """
 
-    def __init__(self, header: Header, world: World | None = None) -> None:
+    def __init__(
+        self, header: Header, world: World | None = None, there: Mapping[int, Situation] | None = None
+    ) -> None:
         self._header = header
         self._world = world
-        self._there: dict[int, tuple[Situation, World | None]] = {}
+        self._there = {episode: (situation, world) for episode, situation in (there or {}).items()}
         self._shared: dict[str, Value] = {}
         facts = dict(header.resolved.get("world") or {}).get("facts")
         specs = facts.items() if isinstance(facts, dict) else ()
@@ -146,6 +152,18 @@ class Fold:
             del self._there[episode]
         return after
 
+    def take_other(self, record: AnyRecord) -> None:
+        """Take a record of an episode that nobody asks for: what it shares with the others alone."""
+        changed = values(getattr(record, "changed", None) or {}) if self._is_shared else {}
+        self._shared |= {k: v for k, v in changed.items() if k.partition(".")[0] in self._is_shared}
+
+    def now(self, episode: int) -> Situation | None:
+        """Where an episode stands, with the shared facts as others have left them since it did something last."""
+        there = self.of(episode)
+        return (
+            replace(there, facts={**there.facts, **self._shared}) if there is not None and self._shared else there
+        )
+
     def of(self, episode: int) -> Situation | None:
         """Where an episode stands; None where it has not begun, or has ended."""
         found = self._there.get(episode)
@@ -160,30 +178,31 @@ class Fold:
 class Moment:
     """What a speaker saw before a turn: the situation, what had been said, and the record of the turn.
 
-    A ``digest`` sums up for the speaker what it can no longer be given whole. ``world`` has the personas of the
-    episode.
+    A ``digest`` sums up for the speaker what it can no longer be given whole. Where all speak at once, others may
+    have been counted since the speaker was asked; ``counted`` is the situation that the turn itself changed.
+    ``world`` has the personas of the episode.
     """
 
     situation: Situation
     said: list[Utterance]
     record: Turn
+    counted: Situation
     digest: Digest | None = None
     world: World | None = None
 
 
-def turn_of(log: RunLog, turn: int, episode: int | None = None) -> Turn:
-    """The record of a turn; of the first episode that has it, where none is named.
-
-    Raises:
-        RunLogError: if the log has no such turn.
-    """
-    turns = [r for r in log.records if isinstance(r, Turn) and episode in (None, r.episode)]
-    found = next((r for r in turns if r.turn == turn), None)
-    if found is None:
-        whose = "" if episode is None else f" of episode {episode}"
-        last = max((r.turn for r in turns), default=0)
-        raise RunLogError(f"{log.name} has no turn {turn}{whose}; it has " + (f"1 to {last}" if last else "none"))
-    return found
+_FOLDED: tuple[type[Any], ...] = (
+    EpisodeStarted,
+    Turn,
+    Narration,
+    SummaryMade,
+    BallotCounted,
+    Transition,
+    Intervention,
+    ResourceNote,
+    EpisodeEnded,
+)
+"""What changes the situation, or adds to what was said."""
 
 
 def before_turn(log: RunLog, turn: int, world: World | None = None, episode: int | None = None) -> Moment:
@@ -192,22 +211,27 @@ def before_turn(log: RunLog, turn: int, world: World | None = None, episode: int
     Where all speak at once, that is the situation before the first of them spoke.
 
     Raises:
-        RunLogError: if the log has no such turn.
+        RunLogError: if the log has no such turn, or cannot be followed to it.
     """
-    found = turn_of(log, turn, episode)
+    _, found = log.turn(turn, episode)
     asked = turn - 1 if found.asked is None else found.asked
     fold = Fold(log.header, world)
+    moment: Moment | None = None
     said: list[Utterance] = []
     digests: dict[str, Digest] = {}
     everyone = tuple(sorted(a for a in log.header.models if a != "selector"))
-    for record in log.records:
-        if getattr(record, "episode", None) != found.episode:
-            fold.take(record)
+    for record in log.records.of(*_FOLDED):
+        if record.episode != found.episode:
+            fold.take_other(record)
             continue
         situation = fold.of(found.episode)
-        if isinstance(record, Turn) and record.turn == asked + 1 and situation is not None:
-            there = arrived(situation, turn)
-            return Moment(there, said, found, digests.get(found.speaker), fold.world_of(found.episode))
+        if isinstance(record, Turn) and situation is not None:
+            if moment is None and record.turn == asked + 1:
+                there = arrived(situation, turn)
+                digest, whose = digests.get(found.speaker), fold.world_of(found.episode)
+                moment = Moment(there, list(said), found, situation, digest, whose)
+            if moment is not None and record.turn == turn:
+                return replace(moment, counted=fold.now(found.episode) or situation)
         if isinstance(record, EpisodeStarted):
             words = log.header.opening if record.opening is None else record.opening
             said += [Utterance(0, 0, "", words, everyone)] if words else []

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
 
-from sim.errors import DefinitionError
+from sim.errors import DefinitionError, RunLogError
 from sim.models.prices import EXACT, Price, listed
 from sim.record.log import RunLog
 from sim.record.records import Call, Header
 from sim.world.kinds import label_of
 
 By = Literal["role", "state", "model", "episode", "purpose", "run", "world"]
+
+MOST_PLACES = 100_000
+"""Rows and states together; a log made by hand could have as many as records."""
 
 Money = Mapping[str, Decimal]
 """An exact sum for each currency. Nothing, paid in a currency, is a sum too: it tells free from unknown."""
@@ -65,37 +70,53 @@ class Row:
 
     def plus(self, call: Call, cost: Money | None, *, is_inherited: bool = False) -> Row:
         """This row with one more call, whose cost is None where it is not known."""
-        usage = call.usage
+        tally = Tally(self)
+        tally.add(call, cost, is_inherited=is_inherited)
+        return tally.row
+
+
+class Tally:
+    """Adds up many calls; :attr:`row` is what they come to."""
+
+    def __init__(self, row: Row) -> None:
+        self._sums: dict[str, Any] = {k: dict(v) if isinstance(v, dict) else v for k, v in vars(row).items()}
+
+    @property
+    def row(self) -> Row:
+        """The sums so far."""
+        return Row(**{k: dict(v) if isinstance(v, dict) else v for k, v in self._sums.items()})
+
+    def add(self, call: Call, cost: Money | None, *, is_inherited: bool = False) -> None:
+        """Count one more call, whose cost is None where it is not known."""
+        sums, usage = self._sums, call.usage
         tokens = usage.prompt + usage.completion
+        sums["calls"] += 1
         if is_inherited:
-            return replace(
-                self,
-                calls=self.calls + 1,
-                inherited=self.inherited + 1,
-                inherited_tokens=self.inherited_tokens + tokens,
-                inherited_cost=_added(self.inherited_cost, cost or {}),
-                inherited_unpriced=self.inherited_unpriced + (cost is None),
-            )
+            sums["inherited"] += 1
+            sums["inherited_tokens"] += tokens
+            sums["inherited_unpriced"] += cost is None
+            _add(sums["inherited_cost"], cost or {})
+            return
         if call.is_hit:
-            return replace(
-                self,
-                calls=self.calls + 1,
-                hits=self.hits + 1,
-                saved_tokens=self.saved_tokens + tokens,
-                saved_cost=_added(self.saved_cost, cost or {}),
-                saved_unpriced=self.saved_unpriced + (cost is None),
-            )
-        return replace(
-            self,
-            calls=self.calls + 1,
-            prompt=self.prompt + usage.prompt,
-            completion=self.completion + usage.completion,
-            cached=self.cached + usage.cached,
-            cost=_added(self.cost, cost or {}),
-            unpriced=self.unpriced + (cost is None),
-            estimated=self.estimated + usage.is_estimated,
-            estimated_tokens=self.estimated_tokens + (tokens if usage.is_estimated else 0),
-        )
+            sums["hits"] += 1
+            sums["saved_tokens"] += tokens
+            sums["saved_unpriced"] += cost is None
+        else:
+            sums["prompt"] += usage.prompt
+            sums["completion"] += usage.completion
+            sums["cached"] += usage.cached
+            sums["unpriced"] += cost is None
+            sums["estimated"] += usage.is_estimated
+            sums["estimated_tokens"] += tokens if usage.is_estimated else 0
+        _add(sums["saved_cost" if call.is_hit else "cost"], cost or {})
+
+    def add_all(self, other: Tally) -> None:
+        """Count all that another one has counted."""
+        for name, value in other._sums.items():
+            if isinstance(value, dict):
+                _add(self._sums[name], value)
+            elif name != "key":
+                self._sums[name] += value
 
 
 @dataclass(frozen=True)
@@ -130,34 +151,37 @@ def ledger(
 ) -> Ledger:
     """Add up the calls of some runs; with ``price_as``, at that price, or those of a listed model.
 
-    The logs are read one after another and not kept. With ``is_whole``, what a run inherited counts as its own.
+    The logs are read one after another and not kept, and of each only the header and the calls. With ``is_whole``,
+    what a run inherited counts as its own.
 
     Raises:
         DefinitionError: if the price list does not know that model.
+        RunLogError: if there would be more rows than anybody wants.
     """
-    rows: dict[str, Row] = {}
-    phases: dict[str, Row] = {}
+    tallies: dict[tuple[str, str], Tally] = {}
     labels: dict[str, str] = {}
     worlds: set[str] = set()
-    total = Row("total")
     names: dict[str, None] = {}
     for log in logs:
-        name = log.name if log.name not in names else str(log.path)
+        header, name = log.header, log.name if log.name not in names else str(log.path)
         names[name] = None
-        worlds.add(log.header.world)
-        inherited = 0 if is_whole else log.header.inherited
-        for call in (*log.records, *log.spare):
-            if isinstance(call, Call):
-                cost = cost_of(call, price_as)
-                key = _key(call, by, name, log.header.world)
-                is_old = 0 < call.seq < inherited
-                rows[key] = rows.get(key, Row(key)).plus(call, cost, is_inherited=is_old)
-                phase = phases.get(call.state, Row(call.state))
-                phases[call.state] = phase.plus(call, cost, is_inherited=is_old)
-                labels.setdefault(call.state, _label(log.header, call.state))
-                total = total.plus(call, cost, is_inherited=is_old)
+        worlds.add(header.world)
+        inherited = 0 if is_whole else header.inherited
+        for call in itertools.chain(log.records.of(Call), log.spare):
+            place = _key(call, by, name, header.world), call.state
+            if place not in tallies:
+                if len(tallies) >= MOST_PLACES:
+                    raise RunLogError(f"the calls up to {log.name} are of more than {MOST_PLACES:,} kinds by {by}")
+                tallies[place] = Tally(Row(""))
+            tallies[place].add(call, cost_of(call, price_as), is_inherited=0 < call.seq < inherited)
+            if call.state not in labels:
+                labels[call.state] = _label(header, call.state)
+    rows, phases = (_merged(tallies, part) for part in (0, 1))
+    total = Tally(Row("total"))
+    for tally in tallies.values():
+        total.add_all(tally)
     known = _distinct(labels) if len(worlds) == 1 else {}
-    return Ledger(tuple(rows.values()), total, tuple(phases.values()), known, tuple(names))
+    return Ledger(rows, total.row, phases, known, tuple(names))
 
 
 def is_inherited(log: RunLog, call: Call) -> bool:
@@ -165,11 +189,20 @@ def is_inherited(log: RunLog, call: Call) -> bool:
     return 0 < call.seq < log.header.inherited
 
 
-def _added(cost: Money, more: Money) -> Money:
-    sums = dict(cost)
+def _merged(tallies: Mapping[tuple[str, str], Tally], part: int) -> tuple[Row, ...]:
+    """A row for each key, or for each state."""
+    merged: dict[str, Tally] = {}
+    for place, tally in tallies.items():
+        merged.setdefault(place[part], Tally(Row(place[part]))).add_all(tally)
+    return tuple(tally.row for tally in merged.values())
+
+
+def _add(sums: dict[str, Decimal], more: Money) -> None:
     for currency, amount in more.items():
-        sums[currency] = EXACT.add(sums.get(currency, Decimal(0)), amount)
-    return sums
+        sums[currency] = EXACT.add(sums.get(currency, _NOTHING), amount)
+
+
+_NOTHING = Decimal(0)
 
 
 def _key(call: Call, by: By, name: str, world: str) -> str:
@@ -205,5 +238,5 @@ def _label(header: Header, state: str) -> str:
 
 def _distinct(labels: Mapping[str, str]) -> dict[str, str]:
     """The labels, and for states that share one their names."""
-    shown = list(labels.values())
-    return {state: label if shown.count(label) == 1 else state for state, label in labels.items()}
+    shown = Counter(labels.values())
+    return {state: label if shown[label] == 1 else state for state, label in labels.items()}

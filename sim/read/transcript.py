@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -55,11 +55,13 @@ class Transcript:
     """Makes entries of records, one at a time; with ``roles``, only of what those agents heard or did.
 
     A scene in which they hear nothing is not shown to them either. It reads the world as the header holds it, and
-    needs neither its folder nor its expressions.
+    needs neither its folder nor its expressions. With ``language``, one of the world's, names, states, acts and
+    what is ours are in it; what was said stays as it was said.
     """
 
-    def __init__(self, header: Header, *roles: str) -> None:
-        self.language = header.language
+    def __init__(self, header: Header, *roles: str, language: str | None = None) -> None:
+        self.language = language or header.language
+        self._is_translated = language is not None
         self.roles = frozenset(roles)
         self._scenes: dict[int, Entry] = {}
         self._episode = 0
@@ -87,11 +89,14 @@ class Transcript:
             place: {a: label_of(p.name, self.language) or a for a, p in sheets.items() if a in self._names}
             for place, sheets in recast.items()
         }
+        spoken = (*self._world.languages, header.language)
+        if language is not None and language not in spoken:
+            raise DefinitionError(f"'{header.world}' does not speak '{language}'{did_you_mean(language, spoken)}")
         for role in roles:
             if role not in self._names:
                 raise DefinitionError(f"no role '{role}' in {header.world}{did_you_mean(role, self._names)}")
 
-    def entries(self, records: list[AnyRecord]) -> Iterator[Entry]:
+    def entries(self, records: Iterable[AnyRecord]) -> Iterator[Entry]:
         """The entries of some records."""
         for record in records:
             yield from self.of(record)
@@ -227,6 +232,11 @@ class Transcript:
         drawn = self._drawn.get(self._episode, {})
         return one_line(drawn.get(role) or self._names.get(role, role))
 
+    def action(self, action: str) -> str:
+        """What an action or a vote is called, where a language was asked for; else its name in the world's file."""
+        spec = self._world.actions.get(action) or self._world.ballots.get(action)
+        return (label_of(spec.label, self.language) if spec and self._is_translated else "") or action
+
     def time(self, minutes: float) -> str:
         """The time of day at a simulated minute."""
         return time_of_day(self._world.clock.start, minutes)
@@ -249,7 +259,7 @@ class Transcript:
 
     def _act(self, action: str, fields: Mapping[str, Any]) -> str:
         shown = " ".join(f"{name}={_value(value)}" for name, value in fields.items())
-        return one_line(f"{action} {shown}".strip())
+        return one_line(f"{self.action(action)} {shown}".strip())
 
     def _entry(self, kind: Any, minutes: float, text: str, **more: Any) -> Entry:
         time = self.time(minutes)

@@ -13,8 +13,8 @@ from sim.models.outside import FromLog
 from sim.models.recorded import PromptMismatch, recorded
 from sim.read.wording import PartChange
 from sim.record.comparison import Comparison, Difference
-from sim.record.log import RunLog, Sink
-from sim.record.records import FORMAT, OLDEST, ResumedWith
+from sim.record.log import RunLog, Sink, check_length
+from sim.record.records import FORMAT, OLDEST, ResumedWith, Turn
 from sim.stage.casting import speakers
 from sim.stage.changes import changes_of
 from sim.stage.run import Run, settings_of
@@ -56,8 +56,12 @@ def verify(log: RunLog) -> Verdict:
 
     The world is the one in the log, the answers are the recorded ones; nothing is called. A log without an end
     (an interrupted run, or one that was cut) is not whole, and the verdict says so.
+
+    Raises:
+        RunLogError: if the log is longer than can be held.
     """
-    turns = sum(record.type == "turn" for record in log.records)
+    check_length(log)
+    turns = log.records.how_many(Turn)
     try:
         found = _checked(log)
     except RunLogError as error:
@@ -138,8 +142,8 @@ def again(log: RunLog, sink: Sink, watched: Callable[[Model], Model] = lambda mo
         raise RunLogError("record 0: the models are not those of the world's roles", 0)
     if not world.is_language(header.language):
         raise RunLogError("record 0: its language is not the world's", 0)
-    for record in log.records:
-        if isinstance(record, ResumedWith) and not set(record.models) <= set(header.models):
+    for record in log.records.of(ResumedWith):
+        if not set(record.models) <= set(header.models):
             raise RunLogError(
                 f"record {record.seq}: names models of roles that the world does not have", record.seq
             )

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from pydantic import ValidationError
-
 from sim.errors import RunLogError
+from sim.record.lines import Records, loads, read
 from sim.record.lock import lock
-from sim.record.records import FORMAT, READER, AnyRecord, Call, Header
+from sim.record.packed import ENDINGS, MAX_LINE, packer, reading, run_id
+from sim.record.records import READER, Call, Header, Turn
 
-MAX_LINE = 16_000_000
+MOST_RECORDS = 500_000
+MOST_BYTES = 512_000_000
+"""What can be played again or compared, for all of it is held then; a run of 10,000 turns is a tenth of that."""
 
 
 class Sink(Protocol):
@@ -115,8 +116,10 @@ class LogWriter:
         """A writer that goes on with a log, without its torn last line.
 
         Raises:
-            RunLogError: if the file cannot be written, another process writes it, or has since it was read.
+            RunLogError: if the file is packed or cannot be written, another process writes it, or has since it was
+                read.
         """
+        check_plain(log.path)
         writer = cls(None)
         writer.path, writer.trace, writer.seq = log.path, log.trace, len(log.records)
         try:
@@ -167,60 +170,48 @@ def _chained(previous: str, body: bytes) -> str:
     return hashlib.sha256(previous.encode() + body).hexdigest()
 
 
+def check_plain(path: Path) -> None:
+    """Check that a log can be written on to.
+
+    Raises:
+        RunLogError: if it is packed, with the command that unpacks it, or cannot be read.
+    """
+    with reading(path):
+        kind = packer(path)
+    if kind is not None:
+        command = "gunzip" if kind == "gzip" else "unzstd"
+        raise RunLogError(f"{path} is packed with {kind}, and a packed log cannot go on; first '{command} {path}'")
+
+
 def spare_path(path: Path) -> Path:
     """Where the answers are that wait for their place in a log."""
     return path.with_name(path.name + ".spare")
 
 
-def free_path(folder: Path, world: str, seed: int) -> Path:
-    """The first free name for a run's log: ``hospital_visit-s7-1.jsonl``, ``…-2.jsonl``."""
-    number = 1
-    while (path := folder / f"{world}-s{seed}-{number}.jsonl").exists():
-        number += 1
-    return path
-
-
 class RunLog:
     """A log that was read: its header and records, and whether its last line was torn off.
 
-    Opening checks that each record is one; :meth:`check_chain` checks that none was changed.
+    Opening checks that each record is one; :meth:`check_chain` checks that none was changed. Records are read from
+    the file when they are wanted, and kept where the whole log is small.
     """
 
-    def __init__(self, path: Path, records: list[AnyRecord], lines: list[bytes], is_torn: bool) -> None:
+    def __init__(self, path: Path, records: Records, is_torn: bool) -> None:
         self.path = path
         self.records = records
         self.is_torn = is_torn
-        self._lines = lines
 
     @classmethod
-    def open(cls, path: str | Path) -> RunLog:
-        """Read a log.
+    def open(cls, path: str | Path, *, check: bool = True) -> RunLog:
+        """Read a log, be it plain or packed with ``gzip`` or ``zstd``.
+
+        Without ``check`` only the first and the last record are looked at, which is quick; another one that cannot
+        be read is found where it is reached.
 
         Raises:
             RunLogError: if it is not a log, or holds a record that cannot be read.
         """
         path = Path(path)
-        records: list[AnyRecord] = []
-        lines: list[bytes] = []
-        is_torn = False
-        for number, line, is_whole in _lines_of(path):
-            try:
-                if not line.strip():
-                    raise ValueError("an empty line")
-                value = _loads(line)
-                if number == 0:
-                    _check_format(path, value)
-                record = READER.validate_python(value)
-            except (ValueError, RecursionError) as error:
-                if records and not is_whole:
-                    is_torn = True
-                    break
-                raise _unreadable(path, number, error) from None
-            records.append(record)
-            lines.append(line)
-        if not records or not isinstance(records[0], Header):
-            raise RunLogError(f"{path} is not a run log: it has no header")
-        return cls(path, records, lines, is_torn)
+        return cls(path, *read(path, check=check))
 
     @property
     def header(self) -> Header:
@@ -232,7 +223,7 @@ class RunLog:
     @property
     def name(self) -> str:
         """The run's id: the file's name without its ending."""
-        return self.path.name.removesuffix(".jsonl")
+        return run_id(self.path)
 
     @property
     def trace(self) -> str:
@@ -258,17 +249,37 @@ class RunLog:
     @property
     def size(self) -> int:
         """The bytes of the whole records."""
-        return sum(len(line) + 1 for line in self._lines)
+        return self.records.size
+
+    def turn(self, turn: int, episode: int | None = None) -> tuple[int, Turn]:
+        """The place of a turn's record, and the record; of the first episode that has it, where none is named.
+
+        Raises:
+            RunLogError: if there is no such turn.
+        """
+        for index, record in self.records.at(1 if episode is None else episode, turn):
+            if isinstance(record, Turn):
+                return index, record
+        turns: list[int] = []
+        for index, record in self.records.placed(Turn):
+            if episode is None and record.turn == turn:
+                return index, record
+            turns += [record.turn] if episode in (None, record.episode) else []
+        which = "" if episode is None else f" of episode {episode}"
+        has = f"1 to {max(turns)}" if turns else "none"
+        raise RunLogError(f"{self.name} has no turn {turn}{which}; it has {has}")
 
     @property
     def spare(self) -> list[Call]:
         """The calls that were paid for and have no place in the log yet: where all spoke at once and one failed."""
-        placed = Counter(_place(r) for r in self.records if isinstance(r, Call))
-        found: list[Call] = []
         path = spare_path(self.path)
-        for line in path.read_bytes().splitlines() if path.is_file() else []:
+        if not path.is_file():
+            return []
+        placed = Counter(map(_place, self.records.of(Call)))
+        found: list[Call] = []
+        for line in path.read_bytes().splitlines():
             try:
-                record = READER.validate_python(_loads(line))
+                record = READER.validate_python(loads(line))
             except (ValueError, RecursionError):
                 continue
             if isinstance(record, Call):
@@ -280,12 +291,7 @@ class RunLog:
 
     def line(self, index: int) -> bytes:
         """The bytes of a record that its hash covers; empty where it has none in its place."""
-        line = self._lines[index]
-        body, mark, rest = line.partition(b',"hash":"' + self.records[index].hash.encode() + b'"')
-        is_plain = rest == b"}" or (
-            rest.startswith(b',"measured":{') and set(_loads(b"{" + rest[1:])) == {"measured"}
-        )
-        return body if mark and is_plain else b""
+        return _body(self.records.raw(index), self.records[index].hash)
 
     def check_chain(self) -> None:
         """Check that every record is as it was written, in its place.
@@ -294,8 +300,8 @@ class RunLog:
             RunLogError: naming the first record that is not.
         """
         previous = ""
-        for index, record in enumerate(self.records):
-            body = self.line(index)
+        for (index, line), record in zip(self.records.numbered(), self.records, strict=True):
+            body = _body(line, record.hash)
             if not record.hash or not body:
                 raise RunLogError(f"record {index}: has no hash, or something behind it", index)
             if record.seq != index:
@@ -307,72 +313,43 @@ class RunLog:
             previous = record.hash
 
 
+def _body(line: bytes, digest: str) -> bytes:
+    """The bytes of a line before its hash; empty where that is not in its place."""
+    body, mark, rest = line.removesuffix(b"\n").partition(b',"hash":"' + digest.encode() + b'"')
+    is_plain = rest == b"}" or (rest.startswith(b',"measured":{') and set(loads(b"{" + rest[1:])) == {"measured"})
+    return body if mark and is_plain else b""
+
+
 def _place(call: Call) -> tuple[object, ...]:
     """What a call is for; that it was paid for in vain may be so for several of one place."""
     return call.episode, call.turn, call.attempt, call.role, call.purpose, call.prompt
 
 
-def _loads(line: bytes) -> Any:
-    return json.loads(
-        line.decode("utf-8"), parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_unique
-    )
+def check_length(log: RunLog) -> None:
+    """Check that a log is not longer than can be held.
+
+    Raises:
+        RunLogError: if it is.
+    """
+    if len(log.records) > MOST_RECORDS or log.size > MOST_BYTES:
+        raise RunLogError(
+            f"{log.name} has {len(log.records):,} records, {log.size:,} bytes; "
+            f"up to {MOST_RECORDS:,} and {MOST_BYTES:,} can be played again or compared"
+        )
 
 
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"{text} is beyond all numbers")
-    return value
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object; two equal keys would let a reader choose which to believe."""
-    value = dict(pairs)
-    if len(value) < len(pairs):
-        raise ValueError("a key stands twice")
-    return value
-
-
-def _lines_of(path: Path) -> Iterator[tuple[int, bytes, bool]]:
-    """Each line with its number, and whether it ends as a written line does."""
-    try:
-        with path.open("rb") as file:
-            number = 0
-            while line := file.readline(MAX_LINE + 1):
-                if len(line) > MAX_LINE:
-                    raise RunLogError(f"{path}:{number + 1}: a line is longer than {MAX_LINE:,} bytes")
-                yield number, line.removesuffix(b"\n"), line.endswith(b"\n")
-                number += 1
-    except FileNotFoundError:
-        raise RunLogError(f"no run log {path}") from None
-    except OSError as error:
-        raise RunLogError(f"cannot read {path}: {error.strerror}") from None
-
-
-def _check_format(path: Path, value: Any) -> None:
-    found = value.get("format") if isinstance(value, dict) and value.get("type") == "header" else None
-    if isinstance(found, int) and found > FORMAT:
-        raise RunLogError(f"{path} has format {found}; this version reads up to {FORMAT}")
-
-
-def _unreadable(path: Path, number: int, error: Exception) -> RunLogError:
-    if number == 0:
-        return RunLogError(f"{path} is not a run log: its first line is no header")
-    if isinstance(error, ValidationError):
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(p) for p in first["loc"])
-        what = f"{where}: {first['msg']}" if where else first["msg"]
-        return RunLogError(f"{path}:{number + 1}: record {number}: {what}", number)
-    return RunLogError(f"{path}:{number + 1}: record {number}: not a record: {error}", number)
+def free_path(folder: Path, world: str, seed: int) -> Path:
+    """The first free name for a run's log: ``hospital_visit-s7-1.jsonl``, ``…-2.jsonl``; packed logs count."""
+    number = 1
+    while any((folder / f"{world}-s{seed}-{number}{ending}").exists() for ending in ENDINGS):
+        number += 1
+    return folder / f"{world}-s{seed}-{number}{ENDINGS[0]}"
 
 
 def list_logs(folder: Path) -> list[Path]:
-    """The logs in a folder, oldest first."""
-    return sorted((p for p in folder.glob("*.jsonl") if p.is_file()), key=lambda p: (p.stat().st_mtime_ns, p.name))
+    """The logs in a folder, packed or not, oldest first."""
+    logs = (p for p in folder.glob("*.jsonl*") if p.name.endswith(ENDINGS) and p.is_file())
+    return sorted(logs, key=lambda p: (p.stat().st_mtime_ns, p.name))
 
 
 def find_run(run: str | None, folder: Path = Path("runs")) -> Path:
@@ -388,11 +365,12 @@ def find_run(run: str | None, folder: Path = Path("runs")) -> Path:
         if not logs:
             raise RunLogError(f"no runs in {folder}/; 'sim run WORLD' makes one")
         return logs[-1]
-    exact = [p for p in logs if p.name.removesuffix(".jsonl") == run]
+    exact = [p for p in logs if run_id(p) == run]
     found = exact or [p for p in logs if p.name.startswith(run)]
     if len(found) == 1:
         return found[0]
-    names = ", ".join(p.name.removesuffix(".jsonl") for p in (found or logs)[:8])
+    ids = [run_id(p) for p in (found or logs)[:8]]
+    names = ", ".join(ids if len(set(ids)) == len(ids) else (str(p) for p in (found or logs)[:8]))
     if found:
         raise RunLogError(f"'{run}' may be any of: {names}")
     raise RunLogError(f"no run '{run}'" + (f"; known: {names}" if names else f" in {folder}/"))

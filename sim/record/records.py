@@ -26,7 +26,7 @@ class Record(BaseModel):
 
     seq: int = Field(ge=0)
     hash: str = Field("", pattern=r"^([0-9a-f]{64})?$")
-    measured: dict[str, Any] = {}
+    measured: dict[str, Any] = Field(default_factory=dict)
 
 
 class Recast(BaseModel):

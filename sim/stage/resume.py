@@ -17,7 +17,7 @@ from sim.models.outside import FromLog, Live
 from sim.models.recorded import Recorded, models_at_end, recorded
 from sim.models.scripted import Scripted
 from sim.record.comparison import Comparison
-from sim.record.log import LogWriter, RunLog
+from sim.record.log import LogWriter, RunLog, check_plain
 from sim.record.records import OLDEST, AnyRecord, Call, Header, PlaceOf, ResumedWith
 from sim.stage.casting import EVERYONE, models_for, speakers
 from sim.stage.changes import changes_of
@@ -83,7 +83,7 @@ class ResumedOutside:
 
 
 def check_open(log: RunLog) -> None:
-    """Check that a log is whole as far as it goes, and that its run has not ended.
+    """Check that a log is whole as far as it goes, is not packed, and that its run has not ended.
 
     Raises:
         RunLogError: if not.
@@ -93,6 +93,7 @@ def check_open(log: RunLog) -> None:
         raise RunLogError(f"{log.name} has format {log.header.format}; runs of format {OLDEST} and later can go on")
     if log.is_complete:
         raise RunLogError(f"{log.name} has come to its end; there is nothing to go on with")
+    check_plain(log.path)
     fork = log.header.fork
     if fork is not None and len(log.records) < fork.inherited:
         raise RunLogError(

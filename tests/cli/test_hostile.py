@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.running import Sim, edited
+from tests.cli.running import Done, Sim, edited
 
 HOSTILE: dict[str, Callable[[list[dict[str, Any]]], None]] = {
     "no world": lambda r: r[0].update(resolved={}),
@@ -25,7 +25,51 @@ HOSTILE: dict[str, Callable[[list[dict[str, Any]]], None]] = {
         acts=[{"action": "fly", "fields": {"to": {"x": [1]}}}]
     ),
     "a time before all times": lambda r: r[3].update(time=-1e300),
+    "values that are made of each other": lambda r: world(r).update(derived={"a": "b + 1", "b": "a + 1"}),
+    "groups that are made of each other": lambda r: world(r).update(
+        groups={"a": {"agents": ["b"]}, "b": {"agents": ["a"]}}
+    ),
+    "states that go round without anyone": lambda r: world(r)["states"].update(
+        {name: {"go": [{"to": name}]} for name in world(r)["states"]}
+    ),
+    "a template that goes on": lambda r: [
+        persona.update(background="{% for a in range(10**9) %}x{% endfor %}") for persona in personas(r)
+    ],
+    "a condition that goes on": lambda r: [
+        arrow.update(when=" and ".join(["fee > 1"] * 3000))
+        for state in world(r)["states"].values()
+        for arrow in state.get("go", [])
+    ],
+    "nested deep": lambda r: r[3].update(acts=[{"action": "pay_fee", "fields": {"amount": nested(900)}}]),
+    "nested deeper than anything": lambda r: r[1]["facts"].update(fee=nested(900)),
+    "a huge text": lambda r: r[3].update(text="<b>" * 1_000_000),
+    "a huge number": lambda r: r[1]["facts"].update(fee=10**4000),
+    "a number that is none": lambda r: r[3].update(minutes=1e308, time=1e308),
+    "a huge count": lambda r: r[2]["usage"].update(prompt=10**300),
+    "a list of everybody": lambda r: r[3].update(heard_by=["ghost"] * 200_000),
+    "turns that count backwards": lambda r: [x.update(turn=-x["turn"]) for x in r if "turn" in x],
+    "one turn again and again": lambda r: [x.update(turn=1) for x in r if "turn" in x],
+    "an end before the beginning": lambda r: r.insert(1, r[-2]),
+    "no beginning": lambda r: r.pop(1),
+    "a header in the middle": lambda r: r.insert(5, r[0]),
 }
+
+
+def world(records: list[dict[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = records[0]["resolved"]["world"]
+    return found
+
+
+def personas(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return list(records[0]["resolved"]["personas"].values())
+
+
+def nested(depth: int) -> Any:
+    """A list in a list in a list."""
+    value: Any = []
+    for _ in range(depth):
+        value = [value]
+    return value
 
 
 @pytest.mark.parametrize("what", HOSTILE)
@@ -42,6 +86,12 @@ HOSTILE: dict[str, Callable[[list[dict[str, Any]]], None]] = {
         ["export", "--to", "csv"],
         ["export", "--to", "html"],
         ["export", "--to", "html", "--as", "patient"],
+        ["export", "--to", "csv", "--lang", "zh"],
+        ["export", "--to", "xes"],
+        ["export", "--to", "openai"],
+        ["export", "--to", "otel"],
+        ["audit"],
+        ["diff"],
         ["verify"],
         ["runs"],
     ],
@@ -52,13 +102,20 @@ def test_a_hostile_log_never_crashes_a_command(
 ) -> None:
     """A log made by hand, well-formed and nonsense, is shown as far as it goes or refused in one line."""
     path = edited(log_path, folder / "hostile.jsonl", HOSTILE[what])
-    done = sim("runs", ".") if command == ["runs"] else sim(command[0], path, *command[1:])
-    wanted = {1, 2} if command == ["verify"] else {0, 2}
+    done = _done(sim, command, path)
+    wanted = {1, 2} if command[0] in {"verify", "audit"} else {0, 2}
     assert done.code in wanted
     if done.code == 2:
         assert done.err.startswith("sim: ")
     if "--json" in command and done.code == 0:
         json.loads(done.out, parse_constant=pytest.fail)
+
+
+def _done(sim: Sim, command: list[str], path: Path) -> Done:
+    """Run a command on a log: a folder of it for a list, the same twice for a comparison."""
+    if command == ["runs"]:
+        return sim("runs", ".")
+    return sim(command[0], path, *([path] if command == ["diff"] else []), *command[1:])
 
 
 MOVING = set("\x1b\x9b\x07\u202e")
@@ -78,6 +135,12 @@ WORDS = "\x1b[2J\x9b31m\x07\u202e"
         ["export", "--to", "csv"],
         ["export", "--to", "html"],
         ["export", "--to", "html", "--as", "patient"],
+        ["export", "--to", "csv", "--lang", "zh"],
+        ["export", "--to", "xes"],
+        ["export", "--to", "openai"],
+        ["export", "--to", "otel"],
+        ["audit"],
+        ["diff"],
         ["verify"],
         ["runs"],
     ],
@@ -104,8 +167,8 @@ def test_escape_sequences_in_a_log_reach_no_terminal(
         records.insert(4, warning | {"message": WORDS})
 
     path = edited(log_path, folder / "hostile.jsonl", edit)
-    done = sim("runs", ".") if command == ["runs"] else sim(command[0], path, *command[1:])
-    assert done.out != ""
+    done = _done(sim, command, path)
+    assert done.out + done.err != ""
     assert set() == MOVING & set(done.out + done.err)
 
 

@@ -70,5 +70,5 @@ def test_where_all_speak_at_once_the_arrows_wait_for_all() -> None:
 def test_a_turn_that_is_not_there_is_an_error() -> None:
     """What cannot be followed is said to be so."""
     log = logged("hospital_visit")
-    with pytest.raises(RunLogError, match="has no turn 999"):
+    with pytest.raises(RunLogError, match="has no turn 999; it has 1 to "):
         crossings(log, 999, revive(log.header.resolved, None))

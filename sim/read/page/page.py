@@ -24,7 +24,7 @@ from sim.read.page.pieces import Telling, chunks, members, tell
 from sim.read.page.tracks import calls, facts, money, moves, queues
 from sim.read.page.words import words
 from sim.read.transcript import Transcript
-from sim.record.log import RunLog
+from sim.record.log import RunLog, check_length
 from sim.record.records import EpisodeEnded, ResumedWith, Turn
 from sim.world.kinds import CONTROL, label_of, one_line
 from sim.world.library import revive
@@ -42,9 +42,10 @@ def to_html(log: RunLog, role: str | None = None) -> str:
 
     Raises:
         DefinitionError: if there is no such role.
-        RunLogError: if the log cannot be shown: its records do not fit together, or there are too many.
+        RunLogError: if the log cannot be shown: its records do not fit together, or it is too long.
     """
-    turns = sum(isinstance(r, Turn) for r in log.records)
+    check_length(log)
+    turns = log.records.how_many(Turn)
     if turns > MOST_STEPS:
         raise RunLogError(
             f"{log.name} has {turns:,} turns; a page shows up to {MOST_STEPS:,}, --to csv all of them"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -149,14 +150,13 @@ def calls(log: RunLog, at: Sequence[int], unknown: str) -> dict[str, Any]:
     """What each call took and what its role and all had cost by then, as exact texts; a call counts at its turn."""
     rows: dict[str, Row] = {}
     total = Row("total")
-    keys: list[str] = []
+    keys: dict[str, int] = {}
     listed: list[tuple[int, int, int, float, str, str]] = []
     steps = _steps_of_calls(log, at)
     for record in log.records:
         if not isinstance(record, Call):
             continue
-        if record.role not in rows:
-            keys.append(record.role)
+        keys.setdefault(record.role, len(keys))
         cost = cost_of(record)
         is_old = is_inherited(log, record)
         row = rows.get(record.role, Row(record.role)).plus(record, cost, is_inherited=is_old)
@@ -166,10 +166,10 @@ def calls(log: RunLog, at: Sequence[int], unknown: str) -> dict[str, Any]:
         paid = float(sum((cost or {}).values())) if is_paid else 0.0
         tokens = record.usage.prompt + record.usage.completion if is_paid else 0
         listed.append(
-            (steps[record.seq], keys.index(record.role), tokens, paid, money(row, unknown), money(total, unknown))
+            (steps[record.seq], keys[record.role], tokens, paid, money(row, unknown), money(total, unknown))
         )
     return {
-        "keys": keys,
+        "keys": list(keys),
         "rows": listed,
         "estimated": bool(total.estimated),
         "currency": next(iter(told(total.cost)), "") if len(told(total.cost)) == 1 else "",
@@ -178,22 +178,23 @@ def calls(log: RunLog, at: Sequence[int], unknown: str) -> dict[str, Any]:
 
 
 def _steps_of_calls(log: RunLog, at: Sequence[int]) -> dict[int, int]:
+    """The step at which each call counts, by its number: that of its turn, which may stand some records later."""
     found: dict[int, int] = {}
-    waiting: dict[int, list[Call]] = {}
+    waiting: dict[int, list[tuple[int, int]]] = {}
     turns: dict[int, int] = {}
     step = 0
     for record, place in zip(log.records, at, strict=True):
         step = place
         if isinstance(record, Turn):
             turns[record.episode] = record.turn
-            open_calls = waiting.get(record.episode, [])
-            found.update((c.seq, place) for c in open_calls if c.turn <= record.turn)
-            waiting[record.episode] = [c for c in open_calls if c.turn > record.turn]
+            left = waiting.get(record.episode, [])
+            while left and left[0][0] <= record.turn:
+                found[heapq.heappop(left)[1]] = place
         elif isinstance(record, Call) and record.turn <= turns.get(record.episode, 0):
             found[record.seq] = place
         elif isinstance(record, Call):
-            waiting.setdefault(record.episode, []).append(record)
-    found.update((c.seq, step) for calls_left in waiting.values() for c in calls_left)
+            heapq.heappush(waiting.setdefault(record.episode, []), (record.turn, record.seq))
+    found.update((seq, step) for left in waiting.values() for _, seq in left)
     return found
 
 
