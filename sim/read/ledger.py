@@ -84,7 +84,8 @@ class Tally:
     @property
     def row(self) -> Row:
         """The sums so far."""
-        return Row(**{k: dict(v) if isinstance(v, dict) else v for k, v in self._sums.items()})
+        sums: dict[str, Any] = {k: dict(v) if isinstance(v, dict) else v for k, v in self._sums.items()}
+        return Row(**sums)
 
     def add(self, call: Call, cost: Money | None, *, is_inherited: bool = False) -> None:
         """Count one more call, whose cost is None where it is not known."""
