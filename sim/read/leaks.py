@@ -19,6 +19,7 @@ from sim.models.model import Request
 from sim.read.fold import values
 from sim.record.log import RunLog
 from sim.record.records import (
+    AnyRecord,
     Call,
     EpisodeEnded,
     EpisodeStarted,
@@ -118,10 +119,18 @@ class Leaks:
                 here.own.setdefault(record.role, []).append(record.result)
             case EpisodeEnded():
                 del self._episodes[record.episode]
-        # What others share is known as it stood when the episode did something last: no prompt is made in between.
+        self._change(record, here)
+
+    def _change(self, record: AnyRecord, here: _Episode) -> None:
+        """Take in the facts that a record changes, and those that the run shares.
+
+        What others share is known as it stood when the episode did something last. A turn is asked for before its
+        calls are logged, and all of them, repairs too, show what stood then.
+        """
         changed = getattr(record, "changed", None) or {}
         self._shared |= {k: v for k, v in changed.items() if k in self._world.shared}
-        here.facts |= {**changed, **self._shared}
+        if not isinstance(record, Call | Refusal | LookUp):
+            here.facts |= {**changed, **self._shared}
 
     def _readers(self, request: Request, scope: Mapping[str, Any]) -> tuple[str, ...]:
         """Those who may all know what is in a prompt: its agent, or all among whom a selector chooses."""
