@@ -126,10 +126,18 @@ class Leaks:
             here.arrive(record.turn)
             here.turn = record.turn
         _hear(here, index, record)
-        # What others share is known as it stood when the episode did something last: no prompt is made in between.
+        self._change(record, here)
+
+    def _change(self, record: AnyRecord, here: _Episode) -> None:
+        """Take in the facts that a record changes, and those that the run shares.
+
+        What others share is known as it stood when the episode did something last. A turn is asked for before its
+        calls are logged, and all of them, repairs too, show what stood then.
+        """
         changed = {} if isinstance(record, Intervention) else getattr(record, "changed", None) or {}
         self._shared |= {k: v for k, v in changed.items() if k in self._world.shared}
-        here.facts |= {**changed, **self._shared}
+        if not isinstance(record, Call | Refusal | LookUp):
+            here.facts |= {**changed, **self._shared}
 
     def _readers(self, request: Request, scope: Mapping[str, Any]) -> tuple[str, ...]:
         """Those who may all know what is in a prompt: its agent, or all among whom a selector chooses."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sim.engine.clock import time_of_day
 from sim.models.scripted import Scripted
+from sim.read.audit import audit
+from sim.record.log import LogWriter, RunLog
 from sim.stage.adapter.chat import play as chat
 from sim.stage.run import Run, settings_for
 from tests.stage.test_episode import Ledger
@@ -239,7 +242,7 @@ def test_a_second_doctor_spares_most_of_the_waiting() -> None:
         assert sum(waits[1]) / len(waits[1]) < sum(waits[0]) / len(waits[0]) / 2
 
 
-def test_a_morning_in_group_chats_is_the_same_as_without(tmp_path: object) -> None:
+def test_a_morning_in_group_chats_is_the_same_as_without() -> None:
     """AutoGen changes nothing of it."""
     world, records = world_of("hospital_visit", "day"), Ledger()
     models = dict.fromkeys(world.agents, Scripted())
@@ -253,3 +256,12 @@ def test_the_shared_facts_of_a_morning_agree() -> None:
     given = [r for r in of_type("turn", records) if "numbers_given" in r["changed"]]
     last = facts_after([r for r in records if r.get("episode") == given[-1]["episode"]])[-1]
     assert int(last["numbers_given"]) == len(given)
+
+
+def test_the_audit_of_a_morning_finds_nothing(tmp_path: Path) -> None:
+    """Also where two windows register at once, and one looks something up while the other gives out a number."""
+    world = world_of("hospital_visit", "day")
+    models = dict.fromkeys(world.agents, Scripted())
+    with LogWriter(tmp_path / "day.jsonl") as log:
+        Run(world, settings_for(world, seed=5, language="zh", episodes=18), models, log).play()
+    assert [c.told for c in audit(RunLog.open(tmp_path / "day.jsonl")).checks if not c.ok] == []
