@@ -53,19 +53,27 @@ def verify(log: RunLog) -> Verdict:
         return no(error.record, str(error))
     except DefinitionError as error:
         return no(0, f"record 0: its world cannot be used: {error}")
+    found = _difference(log, run, comparison)
+    return Verdict(True, turns, log.trace) if found is None else no(*found)
+
+
+def _difference(log: RunLog, run: Run, comparison: Comparison) -> tuple[int, str] | None:
+    """Play a run again: the first record that is not as it stands in the log, and why; None if all are."""
     try:
         run.play()
     except Difference as difference:
         if difference.record >= len(log.records):
-            return no(difference.record, _cut(log))
-        return no(difference.record, str(difference))
+            return difference.record, _cut(log)
+        return difference.record, str(difference)
+    except DefinitionError as error:
+        return comparison.next, f"record {comparison.next}: missing; {error}"
     except MismatchError as error:
         if comparison.next == len(log.records):
-            return no(comparison.next, _cut(log))
-        return no(comparison.next, f"record {comparison.next}: {error}")
+            return comparison.next, _cut(log)
+        return comparison.next, f"record {comparison.next}: {error}"
     if comparison.next < len(log.records):
-        return no(comparison.next, f"record {comparison.next}: does not belong here; the run had ended")
-    return Verdict(True, turns, log.trace)
+        return comparison.next, f"record {comparison.next}: does not belong here; the run had ended"
+    return None
 
 
 def _cut(log: RunLog) -> str:

@@ -97,7 +97,9 @@ class Hold(Part):
     patience: Annotated[Minutes, BeforeValidator(as_minutes)] | None = Field(
         None, description="how long is waited, in simulated minutes"
     )
-    queue_at_most: int | None = Field(None, ge=0, description="nobody joins a queue in which more wait already")
+    queue_at_most: int | None = Field(
+        None, ge=0, description="how many may wait; who would be one more goes on to otherwise at once"
+    )
     otherwise: str | None = Field(None, description="the state or end to go to when it was not waited for")
 
     @model_validator(mode="after")
