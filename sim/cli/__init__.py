@@ -12,6 +12,7 @@ from sim.cli import (  # noqa: F401 - they add their commands to the app
     reading,
     resuming,
     running,
+    stats,
 )
 from sim.cli.app import app
 from sim.errors import ModelError, SimError

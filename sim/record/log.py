@@ -182,23 +182,12 @@ class RunLog:
         records: list[AnyRecord] = []
         lines: list[bytes] = []
         is_torn = False
-        for number, line, is_whole in _lines_of(path):
-            try:
-                if not line.strip():
-                    raise ValueError("an empty line")
-                value = _loads(line)
-                if number == 0:
-                    _check_format(path, value)
-                record = READER.validate_python(value)
-            except (ValueError, RecursionError) as error:
-                if records and not is_whole:
-                    is_torn = True
-                    break
-                raise _unreadable(path, number, error) from None
-            records.append(record)
-            lines.append(line)
-        if not records or not isinstance(records[0], Header):
-            raise RunLogError(f"{path} is not a run log: it has no header")
+        for record, line in _parsed(path):
+            if record is None:
+                is_torn = True
+            else:
+                records.append(record)
+                lines.append(line)
         return cls(path, records, lines, is_torn)
 
     @property
@@ -273,6 +262,38 @@ class RunLog:
             if _chained(previous, body) != record.hash:
                 raise RunLogError(f"record {index}: was changed ({record.type}); its hash does not fit", index)
             previous = record.hash
+
+
+def stream(path: str | Path) -> Iterator[AnyRecord]:
+    """The records of a log one after another, the header first, none of them kept; without a torn last line.
+
+    Raises:
+        RunLogError: as ``RunLog.open``, once it comes to what cannot be read.
+    """
+    return (record for record, _ in _parsed(Path(path)) if record is not None)
+
+
+def _parsed(path: Path) -> Iterator[tuple[AnyRecord | None, bytes]]:
+    """Each record with its line; None for a last line that was torn off."""
+    number = -1
+    for number, line, is_whole in _lines_of(path):
+        try:
+            if not line.strip():
+                raise ValueError("an empty line")
+            value = _loads(line)
+            if number == 0:
+                _check_format(path, value)
+            record = READER.validate_python(value)
+        except (ValueError, RecursionError) as error:
+            if number and not is_whole:
+                yield None, line
+                return
+            raise _unreadable(path, number, error) from None
+        if number == 0 and not isinstance(record, Header):
+            raise RunLogError(f"{path} is not a run log: it has no header")
+        yield record, line
+    if number < 0:
+        raise RunLogError(f"{path} is not a run log: it has no header")
 
 
 def _place(call: Call) -> tuple[object, ...]:
