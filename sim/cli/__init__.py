@@ -16,6 +16,7 @@ from sim.cli import (  # noqa: F401 - they add their commands to the app
     reading,
     resuming,
     running,
+    stats,
     verifying,
 )
 from sim.cli.app import app

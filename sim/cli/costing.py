@@ -190,23 +190,24 @@ def _sums(row: Any) -> dict[str, Any]:
         "inherited": {
             "calls": row.inherited,
             "tokens": row.inherited_tokens,
-            "costs": _exact(row.inherited_cost),
+            "costs": exact(row.inherited_cost),
             "unpriced_calls": row.inherited_unpriced,
         },
-        "costs": _exact(row.cost),
+        "costs": exact(row.cost),
         "unpriced_calls": row.unpriced,
         "estimated_calls": row.estimated,
         "estimated_tokens": row.estimated_tokens,
         "reported_tokens": row.reported_tokens,
         "saved": {
             "tokens": row.saved_tokens,
-            "costs": _exact(row.saved_cost),
+            "costs": exact(row.saved_cost),
             "unpriced_calls": row.saved_unpriced,
         },
     }
 
 
-def _exact(sums: Any) -> dict[str, str]:
+def exact(sums: Any) -> dict[str, str]:
+    """Sums of money as text, to the last digit."""
     from sim.read.ledger import told  # noqa: PLC0415
     from sim.world.kinds import show_number  # noqa: PLC0415
 

@@ -16,7 +16,7 @@ from greenlet import GreenletExit, getcurrent, greenlet
 from sim.world.stations import Hours, Resource, clock_minutes
 
 DAY = 24 * 60
-_FIRST = float("-inf")
+_FIRST = (float("-inf"), 0.0)
 
 
 class Stuck(Exception):
@@ -103,10 +103,7 @@ class Clock:
                 self._environment.step()
                 if self._failed is not None:
                     raise self._failed
-                is_quiet = not self._coming and self.endless and len(self.endless) == len(self._tasks)
-                # What was given back is passed on by an event of its own, in the same instant.
-                is_quiet = is_quiet and self._environment.peek() > self._environment.now
-                if is_quiet and all(is_so() for is_so in self.endless.values()):
+                if not self._coming and self.endless and self._is_stuck():
                     raise Stuck
         except simpy.core.EmptySchedule:
             raise Stuck from None
@@ -114,6 +111,12 @@ class Clock:
             for task in list(self._tasks):
                 task.throw(GreenletExit)
             self._tasks.clear()
+
+    def _is_stuck(self) -> bool:
+        """Whether all tasks wait for each other, once what was given back in this instant has been passed on."""
+        if len(self.endless) < len(self._tasks) or self._environment.peek() <= self._environment.now:
+            return False
+        return all(is_so() for is_so in self.endless.values())
 
     def _arrive(self, times: Iterable[float], task: Callable[[int], None]) -> Iterator[simpy.Event]:
         for number, minute in enumerate(times, 1):
@@ -144,12 +147,13 @@ class Clock:
 
 
 class Claim:
-    """What an episode holds of a resource, or waits for."""
+    """What an episode holds of a resource, or waits for, and ``since`` when it has asked for it."""
 
-    def __init__(self, resource: str, episode: int, request: Any) -> None:
+    def __init__(self, resource: str, episode: int, request: Any, since: float) -> None:
         self.resource = resource
         self.episode = episode
         self.request = request
+        self.since = since
 
     @property
     def is_granted(self) -> bool:
@@ -221,12 +225,19 @@ class Stations:
             return float(made.level)
         return float(sum(1 for r in made.users if r.priority != _FIRST))
 
-    def claim(self, name: str, episode: int, priority: float = 0.0, amount: float = 1.0) -> Claim:
-        """Ask for a resource; the higher ``priority`` is served first where it has priorities."""
+    def claim(
+        self, name: str, episode: int, priority: float = 0.0, amount: float = 1.0, since: float | None = None
+    ) -> Claim:
+        """Ask for a resource; the higher ``priority`` is served first where it has priorities.
+
+        Who had it and lost it keeps its place: ``since`` is when it was first asked for.
+        """
         made, spec = self._made[name], self._spec[name]
+        first = self._environment.now if since is None else since
         if isinstance(made, simpy.Container):
-            return Claim(name, episode, made.get(amount))
-        return Claim(name, episode, made.request(priority=-priority if spec.queue == "priority" else 0.0))
+            return Claim(name, episode, made.get(amount), first)
+        rank = -priority if spec.queue == "priority" else 0.0
+        return Claim(name, episode, made.request(priority=(rank, first)), first)
 
     def wait(self, claim: Claim, patience: float | None = None) -> bool:
         """Wait until a claim is granted; False, and the queue is left, where patience (in minutes) ends before.

@@ -100,7 +100,8 @@ def _checked(log: RunLog) -> _Wrong | None:
         is_cut = comparison.next == len(log.records)
         return _Wrong(comparison.next, _cut(log) if is_cut else f"record {comparison.next}: {error}")
     except DefinitionError as error:
-        return _Wrong(comparison.next, f"record {comparison.next}: {error}")
+        missing = "missing; " if comparison.next == len(log.records) else ""
+        return _Wrong(comparison.next, f"record {comparison.next}: {missing}{error}")
     if comparison.next < len(log.records):
         return _Wrong(comparison.next, f"record {comparison.next}: does not belong here; the run had ended")
     return None

@@ -15,7 +15,7 @@ from sim.engine.answers import Answer
 from sim.record.log import Sink
 from sim.stage.exchange import Note
 
-PARALLEL = 32
+PARALLEL = 128
 """Calls in flight, where nothing else is said."""
 
 Job = Callable[[Note], Answer]

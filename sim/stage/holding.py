@@ -11,6 +11,9 @@ from sim.stage.exchange import Note
 from sim.world.vocabulary import ExpressionError
 from sim.world.world import HoldDef, World
 
+INSTANT = 0.005
+"""Minutes, times being to a hundredth: who loses what it holds when no more is left of its turn is done."""
+
 
 class Holding:
     """The claims of one episode."""
@@ -24,6 +27,11 @@ class Holding:
         self._claims: dict[str, Claim] = {}
         self._left = ""
         self._wanted = ""
+
+    @property
+    def is_holding(self) -> bool:
+        """Whether anything is held."""
+        return bool(self._claims)
 
     def __str__(self) -> str:
         held = " and ".join(self._claims)
@@ -48,14 +56,14 @@ class Holding:
                 return current, hold
         return current, None
 
-    def _granted(self, situation: Situation, hold: HoldDef) -> tuple[Situation, bool]:
+    def _granted(self, situation: Situation, hold: HoldDef, since: float | None = None) -> tuple[Situation, bool]:
         stations, name, began = self._stations, hold.resource, self._clock.now
         state = situation.state
         streams = situation.streams
         patience = streams.at("patience", name, situation.visit).minutes(hold.patience) if hold.patience else None
         is_told = False
         while True:
-            claim = stations.claim(name, self._episode, self._priority(situation, hold), hold.amount)
+            claim = stations.claim(name, self._episode, self._priority(situation, hold), hold.amount, since)
             if not claim.is_granted and not is_told:
                 if hold.queue_at_most is not None and stations.waiting(name) > hold.queue_at_most:
                     stations.withdraw(claim)
@@ -65,8 +73,10 @@ class Holding:
                 is_told = True
             self._wanted = name
             try:
-                is_granted = stations.wait(claim, patience)
+                waited = self._clock.now - began
+                is_granted = stations.wait(claim, None if patience is None else max(0.0, patience - waited))
             except Preempted:
+                since = claim.since
                 continue
             waited = round(self._clock.now - began, 2)
             self._tell("granted" if is_granted else "reneged", name, state, waited=waited)
@@ -90,16 +100,22 @@ class Holding:
                 self._clock.wait(left)
             except Preempted as taken:
                 left = taken.left
-                current = self._regained(current)
+                lost = self._lose(current)
+                if left < INSTANT:
+                    return current
+                current = self._regained(current, lost)
             else:
                 return current
 
-    def _regained(self, situation: Situation) -> Situation:
+    def _lose(self, situation: Situation) -> Claim:
         (name,) = self._claims  # one that can be taken away is held alone
-        del self._claims[name]
+        lost = self._claims.pop(name)
         self._tell("preempted", name, situation.state)
-        hold = next(h for h in self._world.states[situation.state].holds if h.resource == name)
-        current, _ = self._granted(situation, replace(hold, patience=None, queue_at_most=None))
+        return lost
+
+    def _regained(self, situation: Situation, lost: Claim) -> Situation:
+        hold = next(h for h in self._world.states[situation.state].holds if h.resource == lost.resource)
+        current, _ = self._granted(situation, replace(hold, patience=None, queue_at_most=None), lost.since)
         return current
 
     def _tell(self, event: str, name: str, state: str, **more: Any) -> None:

@@ -34,6 +34,9 @@ from sim.world.world import World
 
 Driver = Callable[[Episode], None]
 
+MANY = 8
+"""Of more episodes that wait for each other not all are named; those that hold something come first."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -227,7 +230,8 @@ class Run:
             clock.run()
         except Stuck:
             self.stop()
-            told = "; ".join(str(live[number].holding) for number in sorted(live)[:8])
+            stuck = sorted((live[number].holding for number in sorted(live)), key=lambda h: not h.is_holding)
+            told = "; ".join(map(str, stuck[:MANY])) + (f"; {len(live) - MANY} more wait" * (len(live) > MANY))
             raise DefinitionError(f"'{self.world.name}' is stuck at {clock.now:g} min: {told}") from None
         except BaseException:
             self.stop()

@@ -117,6 +117,9 @@ class Compiler(Acts):
             self.problem(path, "holds", f"'{hold.resource}' has no priorities (queue: priority)")
         if resource.stock is None and hold.amount != 1:
             self.problem(path, "holds", f"'{hold.resource}' is no stock; one at a time is held of it")
+        most = resource.most if resource.refill is not None else resource.stock
+        if most is not None and hold.amount > most:
+            self.problem((*path, "amount"), "holds", f"there are never more than {most:g} of '{hold.resource}'")
         if hold.otherwise is not None and hold.otherwise not in self.known("states") | self.known("ends"):
             hint = did_you_mean(hold.otherwise, self.known("states") | self.known("ends"))
             self.problem((*path, "otherwise"), "unknown-state", f"unknown state or end '{hold.otherwise}'{hint}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
@@ -15,6 +16,7 @@ from sim.world.fields import Expression, Name, Part, Text
 
 TIME = r"^([01]\d|2[0-3]):[0-5]\d$"
 _MINUTES = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+_DAY = 24 * 60
 _HOURS = re.compile(r"^(?P<open>\d\d:\d\d)\s*-\s*(?P<close>\d\d:\d\d)$")
 
 
@@ -22,6 +24,25 @@ def clock_minutes(time: str) -> int:
     """The minutes since midnight of a time such as ``08:30``."""
     hours, _, minutes = time.partition(":")
     return int(hours) * 60 + int(minutes)
+
+
+def open_minutes(hours: Sequence[Hours], start: str, minutes: float) -> float:
+    """How many of so many minutes since a time of day are within the hours of a day, or of later ones."""
+    if not hours:
+        return minutes
+    spans: list[tuple[int, int]] = []
+    for opens, closes in sorted((clock_minutes(h.open), clock_minutes(h.close)) for h in hours):
+        if spans and opens <= spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(closes, spans[-1][1]))
+        else:
+            spans.append((opens, closes))
+
+    def since_midnight(time: float) -> float:
+        days, within = divmod(time, _DAY)
+        return sum(days * (c - o) + min(max(within - o, 0.0), c - o) for o, c in spans)
+
+    begin = clock_minutes(start)
+    return since_midnight(begin + minutes) - since_midnight(begin)
 
 
 class Hours(Part):
@@ -99,7 +120,9 @@ class Hold(Part):
     patience: Annotated[Minutes, BeforeValidator(as_minutes)] | None = Field(
         None, description="how long is waited, in simulated minutes"
     )
-    queue_at_most: int | None = Field(None, ge=0, description="nobody joins a queue in which more wait already")
+    queue_at_most: int | None = Field(
+        None, ge=0, description="how many may wait; who would be one more goes on to otherwise at once"
+    )
     otherwise: str | None = Field(None, description="the state or end to go to when it was not waited for")
 
     @model_validator(mode="after")

@@ -12,7 +12,8 @@ import pytest
 from sim.engine.prompt import Prompt
 from sim.record.log import RunLog
 from sim.record.records import Call, Turn
-from tests.cli.running import Done, Sim, files
+from tests.building import write_world
+from tests.cli.running import Done, Sim, assert_refused, files
 
 
 def test_a_run_is_reported_as_json(sim: Sim, folder: Path) -> None:
@@ -207,3 +208,22 @@ def test_a_run_is_found_by_its_id_or_as_the_latest(sim: Sim, folder: Path, log_p
     assert sim("show", "--json").json["run"] == "visit-s2-1"
     told = sim("cost", "visit-s1-1", "visit-s2-1", "--by", "run", "--json").json
     assert (told["session_id"], len(told["rows"])) == ("visit-s1-1,visit-s2-1", 2)
+
+
+def test_a_run_that_is_stuck_ends_with_an_error(sim: Sim, folder: Path) -> None:
+    """Who waits for what is told in one line; the log keeps what was before, and `verify` says the same of it."""
+    step = (
+        "{speakers: [clerk], tell: Wait., silent: true, turn: 5, holds: seat, go: [{to: over, after: {turns: 1}}]}"
+    )
+    text = (
+        "world: hall\nroles: {clerk: ann}\nresources: {seat: {stock: 1}}\narrivals: {at: [0, 1]}\n"
+        f"states: {{wait: {step}}}\nstart: wait\nends: [over]\nlines: {{wait: {{clerk: [{{do: {{}}}}]}}}}\n"
+    )
+    write_world(folder / "hall", text)
+    done = sim("run", "hall", "--json")
+    assert_refused(done, "'hall' is stuck at 5 min: episode 2 waits for seat")
+    log = RunLog.open(folder / "runs" / "hall-s0-1.jsonl")
+    assert [r.episode for r in log.records if r.type == "episode_ended"] == [1]
+    verified = sim("verify")
+    assert verified.code == 1
+    assert "'hall' is stuck" in verified.out
