@@ -51,7 +51,7 @@ def stats(
         picture = Picture()
         pictures.append(picture)
         watch = (picture.stay, picture.queue) if plot is not None else (None, None)
-        found.append(read(name, RunLog.open(path).records, *watch))
+        found.append(read(name, iter(RunLog.open(path).records), *watch))
     if plot is not None:
         from sim.read.plots import draw  # noqa: PLC0415 - matplotlib is an extra, and slow to import
 

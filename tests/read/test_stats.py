@@ -107,7 +107,7 @@ def test_a_queue_is_as_long_as_its_waits(at: list[int], minutes: int, capacity: 
 
 def test_tokens_and_money_are_those_of_the_ledger(log_path: Path) -> None:
     """A run of one episode, without resources: what it took is what the ledger has."""
-    found = read("visit", RunLog.open(log_path).records)
+    found = read("visit", iter(RunLog.open(log_path).records))
     total = ledger([RunLog.open(log_path)]).total
     assert found.tokens == Spread.of([total.total])
     assert (found.total.total, found.total.cost) == (total.total, total.cost)
@@ -121,7 +121,7 @@ def test_tokens_and_money_are_those_of_the_ledger(log_path: Path) -> None:
 @pytest.mark.parametrize("name", ["hospital_visit-format-2", "company_meeting-format-2"])
 def test_old_logs_are_read(name: str) -> None:
     """They have one episode, and states to tell of."""
-    found = read(name, RunLog.open(Path(__file__).parent / "old" / f"{name}.jsonl").records)
+    found = read(name, iter(RunLog.open(Path(__file__).parent / "old" / f"{name}.jsonl").records))
     assert found.episodes == 1
     assert sum(place.visits for place in found.states) >= 2
 
@@ -133,7 +133,7 @@ def test_a_log_that_was_cut_tells_what_is_there(tmp_path: Path) -> None:
     ended = next(i for i, r in enumerate(log.records) if r.type == "episode_ended")
     path = tmp_path / "cut.jsonl"
     path.write_bytes(b"".join(lines[: ended + 1]) + lines[ended + 1][:20])
-    found = read("cut", RunLog.open(path).records)
+    found = read("cut", iter(RunLog.open(path).records))
     assert (found.episodes, found.unfinished, found.is_complete) == (1, 2, False)
 
 
