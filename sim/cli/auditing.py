@@ -45,7 +45,8 @@ def _as_json(found: Diff) -> dict[str, Any]:
         "same_world": found.is_of_one_world,
         "world_parts": list(found.worlds) if found.is_of_one_world else [],
         "settings": list(found.settings),
-        "first_difference": first and {"turn": first.turn, "what": first.what, "a": first.a, "b": first.b},
+        "first_difference": first
+        and {"episode": first.episode, "turn": first.turn, "what": first.what, "a": first.a, "b": first.b},
         "a": _sums(found.a),
         "b": _sums(found.b),
     }
@@ -78,6 +79,7 @@ def _print(found: Diff) -> None:
         say("every turn is the same")
     else:
         where = f"turn {found.first.turn}" if found.first.turn else "before the first turn"
+        where += f" of episode {found.first.episode}" if found.first.episode > 1 else ""
         say(f"they part at {where}, by {found.first.what.replace('_', ' ')}:")
         say(f"  A  {shown(found.first.a)}")
         say(f"  B  {shown(found.first.b)}")

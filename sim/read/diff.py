@@ -56,12 +56,13 @@ Place = tuple[int, int]
 
 @dataclass(frozen=True)
 class FirstDifference:
-    """The first turn that is not the same in both runs, and what each has; None where a run has nothing there."""
+    """The first turn, in the order of the log, that differs, and what each has; None where a run has nothing."""
 
     turn: int
     what: str
     a: Any
     b: Any
+    episode: int = 1
 
 
 @dataclass(frozen=True)
@@ -174,10 +175,10 @@ def _resumed(log: RunLog) -> list[dict[str, Any]]:
 
 def _first(a: RunLog, b: RunLog) -> FirstDifference | None:
     ours, theirs = _turns(a), _turns(b)
-    for place in sorted({*ours, *theirs}):
+    for place in dict.fromkeys((*ours, *theirs)):
         found = _differing(ours.get(place), theirs.get(place))
         if found is not None:
-            return FirstDifference(place[1], *found)
+            return FirstDifference(place[1], *found, episode=place[0])
     return None
 
 
@@ -206,13 +207,16 @@ def _turns(log: RunLog) -> dict[Place, dict[str, Any]]:
     """What each turn holds, by what it is."""
     turns: dict[Place, dict[str, Any]] = {}
     dealt = _dealt(log.header)
-    last: Place = (0, 0)
+    places: dict[int, Place] = {}
     for record in log.records:
         episode = getattr(record, "episode", None)
         if episode is None or isinstance(record, WarningNote):
             continue
         number = getattr(record, "turn", None)
-        last = (episode, 0) if isinstance(record, EpisodeStarted) else last if number is None else (episode, number)
+        is_first = isinstance(record, EpisodeStarted) or episode not in places
+        if is_first or number is not None:
+            places[episode] = (episode, 0 if is_first and number is None else int(number or 0))
+        last = places[episode]
         for what, value in _of(record, dealt):
             held = turns.setdefault(last, {})
             if isinstance(value, dict):
