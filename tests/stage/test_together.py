@@ -7,23 +7,25 @@ import random
 import threading
 import time
 from collections.abc import Mapping
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import sim
+from sim.engine.prompt import build
 from sim.errors import DefinitionError, ModelError
 from sim.models.model import Reply, Request
 from sim.models.scripted import Scripted
 from sim.read.audit import audit
+from sim.read.fold import before_turn
 from sim.read.verify import verify
 from sim.record.log import LogWriter, RunLog, spare_path
 from sim.stage.casting import models_for
 from sim.stage.episode import drive
 from sim.stage.resume import resumed, world_of
 from sim.stage.run import Run, settings_for
+from sim.world.library import revive
 from sim.world.world import World
 from tests.building import Player, acts, of
 from tests.building import world_of as made_of
@@ -59,8 +61,7 @@ class Far:
             self._now -= 1
         if place in self._failing:
             raise ModelError("far: is down")
-        reply = self._near.answer(request)
-        return Reply(reply.text, reply.usage, Decimal("0.01"), "USD", price={"input": "1", "output": "1"})
+        return self._near.answer(request)
 
 
 def hospital(variant: str | None = "day") -> World:
@@ -216,3 +217,43 @@ def test_episodes_that_wait_for_each_other_for_ever_are_told(tmp_path: Path) -> 
         "'knot' is stuck at 7 min: episode 1 holds pen and waits for ink; episode 2 holds ink and waits for pen"
     )
     assert not RunLog.open(path).is_complete
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_a_fork_of_one_episode_among_several(tmp_path: Path, part: int) -> None:
+    """With nothing changed the others go on as they did; what was before is not asked for again."""
+    path, chance = tmp_path / "run.jsonl", random.Random(part)
+    log = sim.run(WORLDS / "hospital_visit", variant="day", seed=3, episodes=4, out=path)
+    turns = of(log, "turn")
+    for number, turn in enumerate(chance.sample(turns, 3)):
+        far = Far()
+        found = sim.fork(
+            path, at=turn.turn, episode=turn.episode, models={"*": far}, out=tmp_path / f"fork-{number}.jsonl"
+        )
+        assert verify(found).reason == ""
+        assert [c.told for c in audit(found).checks if not c.ok] == []
+        before = {(c.episode, c.turn) for c in of(log, "call") if c.seq < found.header.inherited}
+        assert not before & {(e, t) for e, t in far.asked if e == turn.episode}
+        said = [(t.episode, t.turn, t.time, t.text, t.acts) for t in of(found, "turn")]
+        assert said == [(t.episode, t.turn, t.time, t.text, t.acts) for t in turns]
+        same = sim.fork(path, at=turn.turn, episode=turn.episode, out=tmp_path / f"same-{number}.jsonl")
+        assert same.course == log.course
+    changed = sim.fork(
+        path, at=2, episode=3, facts={"urgent": True} if "urgent" in log.records[1].facts else {}, seed=99,
+        out=tmp_path / "changed.jsonl",
+    )  # fmt: skip
+    assert verify(changed).reason == ""
+    assert [c.told for c in audit(changed).checks if not c.ok] == []
+
+
+def test_the_prompts_of_overlapping_episodes_are_built_again_from_the_log(tmp_path: Path) -> None:
+    """Each with the personas and the shared facts of its time."""
+    path = tmp_path / "run.jsonl"
+    log = sim.run(WORLDS / "hospital_visit", variant="day", seed=11, episodes=6, out=path)
+    world = revive(log.header.resolved, log.header.variant)
+    first = {(c.episode, c.turn): c.prompt for c in reversed(of(log, "call")) if c.purpose == "turn"}
+    for turn in of(log, "turn"):
+        moment = before_turn(log, turn.turn, world, turn.episode)
+        whose = moment.world or world
+        built = build(whose, moment.situation, moment.said, turn.speaker, log.header.language, moment.digest)
+        assert built.digest == first[turn.episode, turn.turn], (turn.episode, turn.turn)
