@@ -52,7 +52,9 @@ def test_a_full_disk_is_gone_on_from(tmp_path: Path) -> None:
 @pytest.mark.parametrize("how", ["kill", "full"])
 @pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c[0]}-{c[1] or 'plain'}")
 def test_every_world_killed_thirty_times(tmp_path: Path, case: tuple[str, str, str, int], how: str) -> None:
-    """Seven cases: more than two hundred kills, and as many full disks."""
+    """Seven cases: more than two hundred kills, and nearly as many full disks."""
+    if how == "full" and case[0] == "chart_desk":
+        pytest.skip("the limit of the log's size would be one of the chart's too")
     assert stopped(tmp_path, case, 30, how, seed=2) >= 30
 
 
