@@ -11,7 +11,7 @@ from sim.models.outside import FromLog
 from sim.models.recorded import Recorded
 from sim.record.comparison import Comparison, Difference
 from sim.record.log import RunLog, Sink, check_length
-from sim.record.records import FORMAT, OLDEST, Turn
+from sim.record.records import FORMAT, OLDEST, Call, LookUp, Selection, Turn
 from sim.stage.casting import speakers
 from sim.stage.run import Run, settings_for
 from sim.world.library import revive
@@ -93,11 +93,14 @@ def again(log: RunLog, sink: Sink, watched: Callable[[Model], Model] = lambda mo
         raise RunLogError("record 0: the models are not those of the world's roles", 0)
     if not world.is_language(header.language):
         raise RunLogError("record 0: its language is not the world's", 0)
+    calls = list(log.records.of(Call))
     models = {
-        role: watched(Recorded(log.records, str(description.get("name", "")), description))
+        role: watched(Recorded(calls, str(description.get("name", "")), description))
         for role, description in header.models.items()
     }
     settings = settings_for(
         world, seed=header.seed, language=header.language, facts=header.facts, opening=header.opening
     )
-    return Run(world, settings, models, sink, outside=FromLog(log.records), log_format=header.format)
+    return Run(
+        world, settings, models, sink, outside=FromLog(log.records.of(Selection, LookUp)), log_format=header.format
+    )
