@@ -129,7 +129,7 @@ def recorded(
     records: Iterable[AnyRecord], models: Mapping[str, Mapping[str, Any]], since: int = 0
 ) -> dict[str, Recorded]:
     """The recorded answers of each agent, by the models that are described, as they were after so many records."""
-    answers = [r for i, r in enumerate(records) if i >= since or not isinstance(r, ResumedWith)]
+    answers = [r for r in records if r.seq >= since or not isinstance(r, ResumedWith)]
     return {agent: Recorded(answers, agent, told) for agent, told in models.items()}
 
 

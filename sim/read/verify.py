@@ -14,7 +14,7 @@ from sim.models.recorded import PromptMismatch, recorded
 from sim.read.wording import PartChange
 from sim.record.comparison import Comparison, Difference
 from sim.record.log import RunLog, Sink, check_length
-from sim.record.records import FORMAT, OLDEST, ResumedWith, Turn
+from sim.record.records import FORMAT, OLDEST, Call, LookUp, ResumedWith, Selection, Turn
 from sim.stage.casting import speakers
 from sim.stage.changes import changes_of
 from sim.stage.run import Run, settings_of
@@ -148,16 +148,17 @@ def again(log: RunLog, sink: Sink, watched: Callable[[Model], Model] = lambda mo
             raise RunLogError(
                 f"record {record.seq}: names models of roles that the world does not have", record.seq
             )
+    answers = list(log.records.of(Call, ResumedWith))
 
     def models(told: Mapping[str, Mapping[str, Any]], since: int, is_last: bool) -> dict[str, Model]:
-        return {role: watched(model) for role, model in recorded(log.records, told, since).items()}
+        return {role: watched(model) for role, model in recorded(answers, told, since).items()}
 
     return Run(
         world,
         settings_of(world, header),
         models(header.models, 0, is_last=not header.forks),
         sink,
-        outside=FromLog(log.records),
+        outside=FromLog(log.records.of(Selection, LookUp)),
         log_format=header.format,
         changes=changes_of(world, header, log.records, models),
     )

@@ -273,6 +273,8 @@ def parsed(path: Path, number: int, line: bytes) -> AnyRecord:
         raise _unreadable(path, number, error) from None
     if number == 0 and not isinstance(record, Header):
         raise RunLogError(f"{path} is not a run log: it has no header")
+    if number and isinstance(record, Header):
+        raise RunLogError(f"{path}:{number + 1}: record {number}: is a second header", number)
     return record
 
 

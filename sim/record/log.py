@@ -21,7 +21,7 @@ from sim.record.lock import lock
 from sim.record.packed import ENDINGS, MAX_LINE, packer, reading, run_id
 from sim.record.records import READER, Call, Header, Turn
 
-MOST_RECORDS = 500_000
+MOST_RECORDS = 300_000
 MOST_BYTES = 512_000_000
 """What can be played again or compared, for all of it is held then; a run of 10,000 turns is a tenth of that."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sim.record.log import MOST_RECORDS
 from tests.cli.running import Sim
 from tests.read.hostile import endless
 
@@ -64,11 +65,28 @@ def test_a_million_records_take_bounded_memory(
     command: str, kind: str, log_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Each command is a process of its own, which says what it took; its output goes nowhere."""
-    folder = tmp_path_factory.getbasetemp() / f"endless-{kind}"
-    path = folder / "endless.jsonl"
-    if not path.exists():
+    _measure(command, _made(log_path, tmp_path_factory, 1_000_000, kind))
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("command", ["verify", "audit", "diff", "export --to html", "export --to openai"])
+def test_the_longest_log_that_is_held_takes_bounded_memory(
+    command: str, log_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """What holds all of a log refuses longer ones."""
+    _measure(command, _made(log_path, tmp_path_factory, MOST_RECORDS, "turns"))
+
+
+def _made(log_path: Path, factory: pytest.TempPathFactory, count: int, kind: str) -> Path:
+    """A log that is made once."""
+    folder = factory.getbasetemp() / f"endless-{kind}-{count}"
+    if not folder.exists():
         folder.mkdir()
-        endless(log_path, path, 1_000_000, kind)
+        endless(log_path, folder / "endless.jsonl", count, kind)
+    return folder / "endless.jsonl"
+
+
+def _measure(command: str, path: Path) -> None:
     code = (
         "import re, signal, sys\nfrom pathlib import Path\nfrom sim.cli import main\n"
         "signal.signal(signal.SIGALRM, lambda *_: sys.exit(0))\n"
@@ -80,14 +98,16 @@ def test_a_million_records_take_bounded_memory(
     started = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-c", code, *words(command, path)],
-        cwd=tmp_path_factory.getbasetemp(),
+        cwd=path.parent.parent,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         encoding="utf-8",
         check=False,
     )
     *told, memory = done.stderr.strip().splitlines()
-    print(f"\n{kind:9} {command:28} {memory:>5} MB {time.perf_counter() - started:6.1f} s  {' '.join(told)[:150]}")
+    print(
+        f"\n{path.parent.name:26} {command:28} {memory:>5} MB {time.perf_counter() - started:6.1f} s  {' '.join(told)[:150]}"
+    )
     assert done.returncode in {0, 1, 2}
     assert "Traceback" not in done.stderr
     assert int(memory) < MOST_MB

@@ -305,6 +305,6 @@ def test_the_command_writes_a_page_by_the_ending_of_its_file(log_path: Path, tmp
     assert (done.code, done.out.strip()) == (0, str(out))
     assert "收费" in "".join(Page(out.read_text(encoding="utf-8")).texts)
     refused = process("export", log_path, "--to", "csv", "--as", "cashier", cwd=tmp_path)
-    assert (refused.code, refused.err) == (2, "sim: --as is for html; csv has the whole run\n")
+    assert (refused.code, refused.err) == (2, "sim: --as is for html, openai; csv has none\n")
     with pytest.raises(DefinitionError, match="no role 'nurse'"):
         to_html(RunLog.open(log_path), "nurse")
