@@ -14,7 +14,7 @@ from sim.models.recorded import PromptMismatch, recorded
 from sim.read.wording import PartChange
 from sim.record.comparison import Comparison, Difference
 from sim.record.log import RunLog, Sink, check_length
-from sim.record.records import FORMAT, OLDEST, Call, LookUp, ResumedWith, Selection, Turn
+from sim.record.records import FORMAT, OLDEST, AnyRecord, Call, LookUp, ResumedWith, Selection, Turn
 from sim.stage.casting import speakers
 from sim.stage.changes import changes_of
 from sim.stage.run import Run, settings_of
@@ -148,7 +148,8 @@ def again(log: RunLog, sink: Sink, watched: Callable[[Model], Model] = lambda mo
             raise RunLogError(
                 f"record {record.seq}: names models of roles that the world does not have", record.seq
             )
-    answers = list(log.records.of(Call, ResumedWith))
+    answers: list[AnyRecord] = [*log.records.of(Call), *log.records.of(ResumedWith)]
+    answers.sort(key=lambda record: record.seq)
 
     def models(told: Mapping[str, Mapping[str, Any]], since: int, is_last: bool) -> dict[str, Model]:
         return {role: watched(model) for role, model in recorded(answers, told, since).items()}
