@@ -105,9 +105,8 @@ def _measure(command: str, path: Path) -> None:
         check=False,
     )
     *told, memory = done.stderr.strip().splitlines()
-    print(
-        f"\n{path.parent.name:26} {command:28} {memory:>5} MB {time.perf_counter() - started:6.1f} s  {' '.join(told)[:150]}"
-    )
+    seconds = time.perf_counter() - started
+    print(f"\n{path.parent.name:26} {command:28} {memory:>5} MB {seconds:6.1f} s  {' '.join(told)[:150]}")
     assert done.returncode in {0, 1, 2}
     assert "Traceback" not in done.stderr
     assert int(memory) < MOST_MB
