@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from sim.engine.machine import Refused, broken, waiting
+from sim.engine.machine import Refused, broken
+from sim.engine.rounds import waiting
 from sim.engine.situation import Situation, is_in, scope
 from sim.world.kinds import Value
 from sim.world.world import World

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sim.engine.machine import allowed
+from sim.engine.rounds import allowed
 from sim.engine.situation import Situation, is_in, members, scope
 from sim.world.world import World
 

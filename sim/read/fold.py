@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sim.engine.intervention import arrived, changed, intervene
-from sim.engine.machine import Refused, enter, entered, spoken, waiting
+from sim.engine.machine import Refused, spoken
 from sim.engine.memory import Digest, Utterance
+from sim.engine.rounds import enter, entered, waiting
 from sim.engine.situation import Situation
 from sim.errors import RunLogError
 from sim.record.log import RunLog

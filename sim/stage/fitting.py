@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from sim.engine import prompt
-from sim.engine.machine import begin, entered
+from sim.engine.machine import begin
 from sim.engine.messages import TooLong
 from sim.engine.room import room_of
+from sim.engine.rounds import entered
 from sim.errors import DefinitionError
 from sim.models.model import Model
 from sim.stage.run import Settings

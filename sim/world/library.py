@@ -230,12 +230,6 @@ def build(
             for agent, role in compiled.cast.items()
             if spec.roles[role].population
         },
-        shared=frozenset(
-            key
-            for fact in compiled.facts.values()
-            if fact.is_shared
-            for key in ([fact.name] if fact.of is None else map(fact.key, fact.of))
-        ),
     )
     drawn = fact_problems(made, personas) + name_problems(made, personas)
     if drawn:

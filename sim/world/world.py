@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from sim.world.circles import Circle
@@ -269,7 +270,6 @@ class World:
     variant: str | None = None
     rules: Mapping[str, Rule] = field(default_factory=dict)
     pools: Mapping[str, tuple[Persona, ...]] = field(default_factory=dict)
-    shared: frozenset[str] = frozenset()
 
     def __repr__(self) -> str:
         return f"<World {self.name}{f' ({self.variant})' if self.variant else ''} {self.digest[:12]}>"
@@ -278,6 +278,12 @@ class World:
     def name(self) -> str:
         """The world's id."""
         return self.spec.world
+
+    @cached_property
+    def shared(self) -> frozenset[str]:
+        """The keys of the facts that all episodes of a run share."""
+        facts = (f for f in self.facts.values() if f.is_shared)
+        return frozenset(k for f in facts for k in ([f.name] if f.of is None else map(f.key, f.of)))
 
     @property
     def agents(self) -> tuple[str, ...]:
