@@ -247,7 +247,7 @@ class World:
     and its personas); :func:`sim.world.library.revive` makes the world again from that alone, and ``digest`` is
     the SHA-256 of it. ``next_speakers`` has, for each agent, who may speak after it, where the world says so;
     ``rules`` are the functions of its ``rules.py``, empty where it is not there or not allowed. ``pools`` are the
-    personas of which each episode draws one for an agent; ``shared`` are the keys of the facts of the whole run.
+    personas of which each episode draws one for an agent.
     """
 
     spec: WorldFile
