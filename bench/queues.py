@@ -112,9 +112,12 @@ class Visit:
 def shop(
     servers: int, per_hour: float, resource: Mapping[str, Any] | None = None, hold: Mapping[str, Any] | None = None
 ) -> World:
-    """A world in which each episode is one service; of three who come, one is urgent."""
+    """A world in which each episode is one service; of those who come, one in three is urgent.
+
+    They are many, for nobody comes twice before all have come: of few, the urgent would come too regularly.
+    """
     person = {"name": "Ann"}
-    people = {"calm": person, "slow": person, "urgent": {**person, "facts": {"urgent": True}}}
+    people = {f"p{i}": {**person, "facts": {"urgent": i % 3 == 0}} for i in range(900)}
     spec = {
         "world": "shop",
         "roles": {"customer": {"population": "customers"}},

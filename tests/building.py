@@ -107,7 +107,7 @@ def played(
         path = Path(folder) / "run.jsonl"
         with LogWriter(path) as log:
             models = dict.fromkeys((*world.agents, SELECTOR), player)
-            settings = settings_for(world, seed=seed, language=language, facts=facts, episodes=alone(world))
+            settings = settings_for(world, seed=seed, language=language, facts=facts)
             run = Run(world, settings, models, log, outside=outside or Live())
             if in_autogen:
                 from sim.stage.adapter.chat import play  # noqa: PLC0415 - slow to import, and few tests need it

@@ -157,9 +157,9 @@ def go_on(going: Going, *, as_json: bool) -> None:
 
     log, world, cast, person = going.log, going.world, going.cast, going.person
     listen = None if as_json else _new(log, _listener(world, cast, person))
-    if not as_json:
-        say(going.words)
     with LogWriter.after(log) as writer:
+        if not as_json:
+            say(going.words)
         played = resumed(
             log,
             world,

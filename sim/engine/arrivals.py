@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator
 from itertools import islice, repeat
@@ -80,7 +81,12 @@ def _after(parts: list[tuple[int, int, float]], time: float, left: float) -> flo
 def comer(seed: int, episode: int, agent: str, of: int) -> int:
     """Which of so many people plays an agent in an episode: nobody comes again before all have come."""
     time, place = divmod(episode - 1, of)
-    return Streams(seed, 0).at("persona", agent, time).order(of)[place]
+    return _order(seed, agent, time, of)[place]
+
+
+@functools.lru_cache(maxsize=64)
+def _order(seed: int, agent: str, time: int, of: int) -> tuple[int, ...]:
+    return tuple(Streams(seed, 0).at("persona", agent, time).order(of))
 
 
 def how_many(arrivals: Arrivals | None, episodes: int | None) -> int | None:

@@ -59,15 +59,17 @@ def markdown(log: RunLog, language: str | None = None) -> Iterator[str]:
 
 
 def _entry(entry: Entry) -> list[str]:
-    text = entry.text.translate(_ESCAPED)
+    whose, said = f"\\#{entry.episode} " if entry.episode else "", entry.text.translate(_ESCAPED)
+    text = whose + said
     if entry.kind in {"opening", "narration"}:
         return [f"*{text}*", ""]
     if entry.kind == "state":
         return [f"## {text}", ""]
     if entry.kind == "turn":
-        said = text if "\n" not in text else "\n\n" + "\n".join(f"> {line}  " for line in text.split("\n"))
+        if "\n" in said:
+            said = "\n\n" + "\n".join(f"> {line}  " for line in said.split("\n"))
         acts = [line for act in entry.acts for line in (f"- `{act.replace('`', '')}`", "")]
-        return [f"**{entry.time} {entry.name.translate(_ESCAPED)}**: {said}", "", *acts]
+        return [f"**{entry.time} {whose}{entry.name.translate(_ESCAPED)}**: {said}", "", *acts]
     if entry.kind in {"warning", "ballot", "intervention", "queue"}:
         return [f"> {text}", ""]
     return ["---", "", text, ""]

@@ -232,6 +232,11 @@ class Transcript:
         drawn = self._drawn.get(self._episode, {})
         return one_line(drawn.get(role) or self._names.get(role, role))
 
+    def is_drawn(self, role: str) -> bool:
+        """Whether a role's agent may be another person in each episode."""
+        spec = self._world.roles.get(role)
+        return spec is not None and bool(spec.population)
+
     def action(self, action: str) -> str:
         """What an action or a vote is called, where a language was asked for; else its name in the world's file."""
         spec = self._world.actions.get(action) or self._world.ballots.get(action)

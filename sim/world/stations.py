@@ -201,7 +201,7 @@ class Arrivals(Part):
             raise ValueError("nobody ever comes by this schedule")
         if self.every is not None and self.every.words is not None:
             raise ValueError("words are how long a turn takes, not the time between two arrivals")
-        if self.every is not None and self.every.is_nothing:
+        if self.every is not None and self.every.is_nothing and self.episodes is None:
             raise ValueError("no time between two: all would come at once, and without an end")
         if (self.every or self.per_hour) and self.episodes is None and self.until is None:
             raise ValueError("needs an end: episodes (how many), or until (a time of day)")

@@ -69,7 +69,7 @@ def test_a_fork_that_changes_nothing_does_not_differ(sim: Sim, parent: RunLog) -
     assert sim("diff", "visit", "same.jsonl").code == 0
     assert sim("fork", "visit", "--at", 2, "--set", "fee=20", "--out", "other.jsonl").code == 0
     first = sim("diff", "visit", "other.jsonl", "--json").json["first_difference"]
-    assert first == {"turn": 2, "what": "intervention", "a": None, "b": {"changed": {"fee": 20}}}
+    assert first == {"episode": 1, "turn": 2, "what": "intervention", "a": None, "b": {"changed": {"fee": 20}}}
 
 
 def test_words_and_a_persona_are_shown_where_they_come_in(sim: Sim, parent: RunLog) -> None:

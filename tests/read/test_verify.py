@@ -193,9 +193,11 @@ def test_a_missing_record_is_found_at_every_place(
 def test_a_repeated_record_is_found_at_every_place(
     log_path: Path, verdict_of: Callable[[Sequence[bytes]], Verdict]
 ) -> None:
-    """Repeating any record is found at the second of the two."""
+    """Repeating any record is found at the second of the two; a log has one header."""
     lines = _lines(log_path)
-    for number, line in enumerate(lines):
+    with pytest.raises(RunLogError, match="record 1: is a second header"):
+        verdict_of([lines[0], *lines])
+    for number, line in list(enumerate(lines))[1:]:
         verdict = verdict_of([*lines[: number + 1], line, *lines[number + 1 :]])
         assert (False, number + 1) == (verdict.ok, verdict.record)
 

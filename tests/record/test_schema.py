@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+import sim
 from sim.record.log import RunLog
 from sim.record.schema import schema
 from tests.read.games import logged
@@ -48,12 +49,16 @@ def test_records_of_answers_that_were_sent_back_are_valid(manners: Manners) -> N
         assert [(r["seq"], e.message) for r in records for e in VALIDATOR.iter_errors(r)] == []
 
 
-def test_the_logs_have_records_of_almost_all_types() -> None:
-    """Selections and look-ups are in few worlds; other tests make them."""
+def test_the_logs_have_records_of_almost_all_types(tmp_path: Path) -> None:
+    """Selections and look-ups are in few worlds, other models come in later; other tests make them."""
     paths = [*OLD, logged("werewolf", manners=MIXED).path]
+    day = sim.run("hospital_visit", variant="day", seed=1, episodes=6, out=tmp_path / "day.jsonl")
+    fork = sim.fork(day, at=2, episode=3, facts={"urgent": True}, out=tmp_path / "fork.jsonl")
+    paths += [day.path, fork.path]
+    assert [(r["seq"], e.message) for r in lines(fork.path) for e in VALIDATOR.iter_errors(r)] == []
     kinds = {record["type"] for path in paths for record in lines(path)}
     known = {part["properties"].get("type", {}).get("const") for part in schema()["$defs"].values()} - {None}
-    assert known - kinds <= {"selection", "look_up"}
+    assert known - kinds <= {"selection", "resumed"}
 
 
 def broken(record: Json) -> list[tuple[str, Json]]:

@@ -117,7 +117,7 @@ def test_the_log_says_who_answers_from_where_on(tmp_path: Path) -> None:
     assert (note.models, note.kept) == ({"bob": new.description}, [])
     assert log.records[note.seq + 1].type == "call"
     assert [row.key for row in ledger([log], "model").rows] == ["old", "new"]
-    assert models_at_end(log.header.models, log.records)["bob"]["name"] == "new"
+    assert models_at_end(log.header, log.records)["bob"]["name"] == "new"
     holds(log)
 
 

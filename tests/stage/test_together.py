@@ -257,3 +257,15 @@ def test_the_prompts_of_overlapping_episodes_are_built_again_from_the_log(tmp_pa
         whose = moment.world or world
         built = build(whose, moment.situation, moment.said, turn.speaker, log.header.language, moment.digest)
         assert built.digest == first[turn.episode, turn.turn], (turn.episode, turn.turn)
+
+
+@pytest.mark.campaign
+def test_forks_of_a_day_at_every_turn(tmp_path: Path) -> None:
+    """Of each episode among eight that overlap: with nothing changed it goes as it went."""
+    log = sim.run(WORLDS / "hospital_visit", variant="day", seed=3, episodes=8, out=tmp_path / "run.jsonl")
+    for turn in of(log, "turn"):
+        found = sim.fork(
+            log, at=turn.turn, episode=turn.episode, out=tmp_path / f"{turn.episode}-{turn.turn}.jsonl"
+        )
+        assert found.course == log.course, (turn.episode, turn.turn)
+        assert verify(found).reason == ""

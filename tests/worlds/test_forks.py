@@ -23,7 +23,7 @@ from sim.record.records import Intervention, Turn
 from sim.stage.casting import speakers
 from sim.stage.run import Run, settings_for
 from sim.world.world import World
-from tests.building import Player
+from tests.building import Player, alone
 from tests.forks import before, forked, own_calls, turns_of
 from tests.worlds.players import CASES, LANGUAGES, world_of
 
@@ -46,7 +46,8 @@ def _played(name: str, variant: str | None, language: str = "en") -> RunLog:
     world, path = world_of(name, variant), Path(mkdtemp()) / f"{name}-s7.jsonl"
     models: dict[str, Model] = {**dict.fromkeys(speakers(world), Scripted()), **_desks(world)}
     with LogWriter(path) as log:
-        Run(world, settings_for(world, seed=7, language=language), models, log).play()
+        settings = settings_for(world, seed=7, language=language, episodes=alone(world))
+        Run(world, settings, models, log).play()
     return RunLog.open(path)
 
 

@@ -265,6 +265,7 @@
   // ── the slider ──
   const slider = $("#slider"), where = $("#where");
   const nearest = (step) => Math.max(0, until(positions.map((at) => [at]), step));
+  const named = (place, who) => (turns[place] ? $(".by b", turns[place]).textContent : data.names[who]);
   const go = (to, scrolls) => {
     position = Math.min(Math.max(0, to), positions.length - 1);
     const place = positions[position], next = positions[position + 1] ?? last + 1;
@@ -273,7 +274,7 @@
     view = { from: place, place, step };
     slider.value = position;
     const [time, state, who, of] = data.steps[place], number = $("#episode") ? `#${of} · ` : "";
-    where.textContent = `${position} ${words.of} ${positions.length - 1} · ${time} · ${number}${who < 0 ? (position ? state : words.start) : data.names[who]}`;
+    where.textContent = `${position} ${words.of} ${positions.length - 1} · ${time} · ${number}${who < 0 ? (position ? state : words.start) : named(place, who)}`;
     slider.setAttribute("aria-valuetext", where.textContent);
     showConversation(view, scrolls && document.body.dataset.tab === "transcript");
     showMap(view);

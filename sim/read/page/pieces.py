@@ -24,7 +24,8 @@ class Piece:
     """An entry of the transcript; ``step`` is its place on the slider.
 
     ``heard`` names those who heard what not all heard, where that differs from the piece before; ``seen`` has the
-    numbers of the agents who are shown it, None where all are.
+    numbers of the agents who are shown it, None where all are. ``letters`` are for the badge of one who is another
+    person in each episode.
     """
 
     entry: Entry
@@ -33,6 +34,7 @@ class Piece:
     who: int = -1
     is_private: bool = False
     heard: str = ""
+    letters: str = ""
     seen: list[int] | None = None
 
 
@@ -93,8 +95,9 @@ def members(transcript: Transcript) -> list[Member]:
         label = label_of(spec.label, transcript.language)
         plain = "" if transcript.language.startswith("zh") else role.replace("_", " ")
         for agent in persona_names(role, spec):
-            name = transcript.name(agent)[:200] or agent
             part = agent if spec.count else one_line(label or plain)[:200]
+            is_drawn = transcript.is_drawn(agent)
+            name = (part or agent) if is_drawn else transcript.name(agent)[:200] or agent
             is_said = part.casefold() in name.casefold()
             badge = initials(name) if letters[initials(name)] == 1 else _told_apart(name)
             found.append(Member(agent, name, "" if is_said else part, badge, len(found) % 12))
@@ -155,6 +158,8 @@ def _heard(
     audience = tuple(sorted(set(record.heard_by)))
     if isinstance(record, Turn) and record.speaker in agents:
         piece.who = agents.index(record.speaker)
+        if transcript.is_drawn(record.speaker):
+            piece.letters = initials(piece.entry.name)
     piece.is_private = not set(agents) <= set(audience)
     if piece.is_private and audience != last and comma is not None:
         listed = sorted(audience, key=lambda a: agents.index(a) if a in agents else len(agents))
