@@ -199,6 +199,7 @@ def test_a_log_that_is_being_written_is_not_resumed(sim: Sim, folder: Path, serv
     assert sim("verify", "run.jsonl").code == 0
 
 
+@pytest.mark.campaign
 def test_a_fork_that_is_killed_is_resumed_to_what_it_would_have_been(
     sim: Sim, parent: RunLog, folder: Path, serve: Serve
 ) -> None:

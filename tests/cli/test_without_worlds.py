@@ -55,7 +55,9 @@ def lost(folder: Path, *, has_code: bool) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("has_code", [False, True], ids=["plain", "with code"])
+@pytest.mark.parametrize(
+    "has_code", [pytest.param(False, marks=pytest.mark.campaign, id="plain"), pytest.param(True, id="with code")]
+)
 def test_reading_a_log_needs_no_world(tmp_path: Path, has_code: bool) -> None:
     """Each command, in a process of its own: nor is the code needed, whose results are in the log."""
     folder = lost(tmp_path, has_code=has_code)

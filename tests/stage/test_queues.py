@@ -50,7 +50,7 @@ def by_rank(jobs: Sequence[Visit], servers: int, *, preempt: bool) -> list[float
     return waits
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(st.integers(0, 10_000), st.integers(1, 4), st.floats(0.5, 1.3))
 def test_who_comes_first_is_served_first(seed: int, servers: int, load: float) -> None:
     """With any number of servers, each wait is the one of the Kiefer-Wolfowitz recursion."""
@@ -58,7 +58,7 @@ def test_who_comes_first_is_served_first(seed: int, servers: int, load: float) -
     assert [v.waited for v in found] == pytest.approx(in_order(found, servers), abs=0.02)
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(st.integers(0, 10_000), st.integers(1, 3), st.booleans())
 def test_the_urgent_are_served_first(seed: int, servers: int, preempt: bool) -> None:
     """Each wait is as counted apart from SimPy; who is interrupted keeps its place and what was done."""

@@ -15,7 +15,7 @@ from tests.provider import Provider
 from tests.stage.test_resources import shop, silent
 
 
-@pytest.mark.parametrize("setting", ["enough", "day"])
+@pytest.mark.parametrize("setting", [pytest.param("enough", marks=pytest.mark.campaign), "day"])
 def test_the_log_does_not_show_how_many_calls_were_in_flight(
     setting: str, serve: Callable[..., Provider], tmp_path: Path
 ) -> None:
