@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from sim.errors import DefinitionError, RunLogError
 if TYPE_CHECKING:
     from sim.read.fold import Moment
     from sim.record.log import RunLog
-    from sim.record.records import Call
+    from sim.record.records import AnyRecord, Call
     from sim.world.world import World
 
 
@@ -23,6 +24,7 @@ def show_turn(log: RunLog, turn: int, episode: int | None = None, *, with_prompt
         RunLogError: if the log has no such turn, or cannot be followed to it.
         DefinitionError: if the prompt is asked for and the log's world cannot be used.
     """
+    gc.disable()  # much is made of a long log, and hardly any of it let go
     from sim.world.kinds import to_json  # noqa: PLC0415 - heavy; `sim --help` needs none of it
     from sim.world.library import revive  # noqa: PLC0415 - needs the world's expressions
 
@@ -129,6 +131,7 @@ def _prompt(log: RunLog, world: World, moment: Moment) -> list[dict[str, str]]:
     from sim.engine.room import room_of  # noqa: PLC0415
     from sim.models.model import place_of  # noqa: PLC0415
     from sim.models.recorded import Recorded, models_at_end  # noqa: PLC0415
+    from sim.record.records import Call, ResumedWith  # noqa: PLC0415
     from sim.stage.changes import world_at  # noqa: PLC0415
     from sim.world.people import cast_as  # noqa: PLC0415
 
@@ -140,8 +143,12 @@ def _prompt(log: RunLog, world: World, moment: Moment) -> list[dict[str, str]]:
         done = [f for f in header.forks if f.episode == record.episode and f.at <= record.turn]
         since = done[-1].inherited if done else 0
         told = models_at_end(header.model_copy(update={"forks": done}), log.records[:since])
-        asked = Recorded(log.records[since:], record.speaker, told[record.speaker])
-        described = asked.described_at(place_of(record.episode, record.turn, 0, "turn"))
+        described: Mapping[str, Any] = told[record.speaker]
+        if later := [r for r in log.records.of(ResumedWith) if r.seq >= since]:
+            answers: list[AnyRecord] = [*log.records.of(Call), *later]
+            answers.sort(key=lambda r: r.seq)
+            asked = Recorded(answers, record.speaker, described)
+            described = asked.described_at(place_of(record.episode, record.turn, 0, "turn"))
         return list(built.within(room_of(there, described, context)).messages)
     except (KeyError, ValueError, TypeError):
         raise RunLogError(

@@ -67,7 +67,8 @@ class Situation:
         """
         made = object.__new__(Situation)
         vars(made).update(vars(self), **changes)
-        vars(made).pop("_scope", None)
+        for kept in ("_scope", "_step"):  # what follows from it is its own
+            vars(made).pop(kept, None)
         return made
 
     @property

@@ -53,7 +53,8 @@ def step(
     if situation is None:
         return None
     if isinstance(record, Turn):
-        return _turned(arrived(situation, record.turn), record, world, spec)
+        there = arrived(situation, record.turn) if situation.ahead else situation
+        return _turned(there, record, world, spec)
     if isinstance(record, Intervention):
         return _intervened(situation, record, world)
     if isinstance(record, BallotCounted):
@@ -139,13 +140,13 @@ class Fold:
         episode = getattr(record, "episode", None)
         if episode is None:
             return None
-        before, world = self._there.get(episode, (None, self._world))
+        before, world = self._there.get(episode) or (None, self._world)
         if isinstance(record, EpisodeStarted) and world is not None and record.cast:
             world = cast_as(world, record.cast)
         if before is not None and self._shared:
             before = replace(before, facts={**before.facts, **self._shared})
         after = step(before, record, self._header, world)
-        if after is not None:
+        if after is not before and after is not None:
             self._there[episode] = after, world
             if self._is_shared:
                 self._shared = {k: v for k, v in after.facts.items() if k.partition(".")[0] in self._is_shared}
@@ -155,8 +156,9 @@ class Fold:
 
     def take_other(self, record: AnyRecord) -> None:
         """Take a record of an episode that nobody asks for: what it shares with the others alone."""
-        changed = values(getattr(record, "changed", None) or {}) if self._is_shared else {}
-        self._shared |= {k: v for k, v in changed.items() if k.partition(".")[0] in self._is_shared}
+        if self._is_shared:
+            changed = values(getattr(record, "changed", None) or {})
+            self._shared |= {k: v for k, v in changed.items() if k.partition(".")[0] in self._is_shared}
 
     def now(self, episode: int) -> Situation | None:
         """Where an episode stands, with the shared facts as others have left them since it did something last."""
@@ -221,25 +223,25 @@ def before_turn(log: RunLog, turn: int, world: World | None = None, episode: int
     said: list[Utterance] = []
     digests: dict[str, Digest] = {}
     everyone = tuple(sorted(a for a in log.header.models if a != "selector"))
+    situation: Situation | None = None
     for record in log.records.of(*_FOLDED):
         if record.episode != found.episode:
             fold.take_other(record)
             continue
-        situation = fold.of(found.episode)
-        if isinstance(record, Turn) and situation is not None:
-            if moment is None and record.turn == asked + 1:
+        if isinstance(record, Turn):
+            if moment is None and record.turn == asked + 1 and situation is not None:
                 there = arrived(situation, turn)
                 digest, whose = digests.get(found.speaker), fold.world_of(found.episode)
                 moment = Moment(there, list(said), found, situation, digest, whose)
             if moment is not None and record.turn == turn:
-                return replace(moment, counted=fold.now(found.episode) or situation)
-        if isinstance(record, EpisodeStarted):
+                return replace(moment, counted=fold.now(found.episode) or moment.counted)
+        elif isinstance(record, EpisodeStarted):
             words = log.header.opening if record.opening is None else record.opening
             said += [Utterance(0, 0, "", words, everyone)] if words else []
-        if isinstance(record, SummaryMade) and record.until is not None:
+        elif isinstance(record, SummaryMade) and record.until is not None:
             digests.update(dict.fromkeys(record.heard_by, _digest(record, record.until, situation, world)))
         said += _said(record, situation)
-        fold.take(record)
+        situation = fold.take(record)
     raise RunLogError(f"{log.name} cannot be followed to turn {turn}; 'sim verify' says more")
 
 

@@ -10,6 +10,7 @@ from sim.engine.machine import Refused, begin, settle
 from sim.engine.selection import next_speaker
 from sim.engine.situation import Act, open_actions
 from sim.world.world import World
+from tests.building import world_of
 
 
 def test_a_step_changes_nothing_that_it_was_given(world: World) -> None:
@@ -86,3 +87,17 @@ def test_speakers_alternate_from_the_first(world: World) -> None:
     assert order == ["patient", "registrar", "patient", "registrar"]
     start = begin(world, 1)
     assert next_speaker(world, replace(start, speaker="patient", turn=5)) == "patient"
+
+
+def test_what_was_worked_out_for_a_situation_is_not_taken_for_the_next() -> None:
+    """A step is kept with the situation it was made in; the one after it begins anew."""
+    lonely = {
+        "world": "lonely", "roles": {"a": "ann"}, "ends": ["over"], "start": "here",
+        "states": {"here": {"speakers": ["a"], "go": [{"over": "turns >= 9"}]}},
+    }  # fmt: skip
+    world = world_of(lonely)
+    first = begin(world, 1)
+    assert settle(world, first, "a", (), 1.0, "en").situation.turn == 1
+    second = settle(world, first, "a", (), 2.0, "en").situation
+    third = settle(world, second, "a", (), 1.0, "en").situation
+    assert (second.turn, third.turn, third.minutes) == (1, 2, 3.0)
