@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from sim.engine import tokens
 from sim.engine.situation import Situation
 from sim.world.phases import Context
 
 
-class Utterance(NamedTuple):
+@dataclass(frozen=True)
+class Utterance:
     """Something said: by whom (``""`` for the narrator), in which state visit, and who heard it.
 
     ``is_summary`` marks what sums up an earlier state, which only those are given to whom it is carried over.
