@@ -14,7 +14,7 @@ from typing import Any
 from sim.engine import prompt
 from sim.engine.answers import Answer, is_theirs
 from sim.engine.arrivals import comer
-from sim.engine.machine import Refused, Step, begin, break_off, leave, settle
+from sim.engine.machine import MAX_HOPS, Refused, Step, begin, break_off, leave, settle
 from sim.engine.machine import opening as opening_of
 from sim.engine.memory import Digest, Utterance
 from sim.engine.messages import Prompt
@@ -241,12 +241,18 @@ class Episode:
 
     def _wait_for_resources(self) -> None:
         """Wait for what the state needs, and leave where that was in vain; other episodes go on meanwhile."""
+        idle, since = 0, self.situation.minutes
         while self.situation.outcome is None:
             there, missed = self.holding.take(self.situation)
             self.situation = self._together.shared_with(there)
             if missed is None or missed.otherwise is None:
                 return
-            self._move(there, leave(self.world, self.situation, missed.otherwise, f"no {missed.resource}"))
+            idle, since = (idle + 1 if there.minutes == since else 0), there.minutes
+            step = leave(self.world, self.situation, missed.otherwise, f"no {missed.resource}")
+            if idle > MAX_HOPS:
+                why = f"the queues for {missed.resource} lead round, and no time passes"
+                step = Step(self.situation, breach=why)
+            self._move(there, step)
 
     def _settle(self, turn: Pending) -> None:
         before = self.situation = self._together.shared_with(self.situation)

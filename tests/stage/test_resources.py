@@ -322,3 +322,22 @@ def test_more_than_there_can_be_is_no_world(stock: dict[str, Any]) -> None:
     with pytest.raises(DefinitionError, match="never more than 3 of 'it'"):
         shop([0], 1, stock, {"amount": 4})
     shop([0], 1, stock, {"amount": 3})
+
+
+def test_a_queue_that_leads_back_to_itself_ends() -> None:
+    """Where no time passes in between it would go round for ever; it is told, and the log is whole."""
+    full = {"resource": "desk", "queue_at_most": 0, "otherwise": "away"}
+    here = {"speakers": ["a"], "turn": 5, "holds": [full], "go": [{"over": "state_turns >= 1"}]}
+    world = world_of(
+        {
+            "world": "round", "roles": {"a": "ann"}, "resources": {"desk": 1}, "arrivals": {"at": [0, 1]},
+            "facts": {"is_late": {"flag": False}}, "groups": {"late": {"where": "is_late"}},
+            "states": {"first": here, "away": {"speakers": ["late"], "go": ["first"]}},
+            "start": "first", "ends": ["over"],
+        }
+    )  # fmt: skip
+    log = played(world, silent)
+    ends = {r.episode: (r.outcome, r.breach) for r in log.records if r.type == "episode_ended"}
+    assert ends[1] == ("over", None)
+    assert ends[2] == ("invariant_broken", "the queues for desk lead round, and no time passes")
+    assert log.is_complete
