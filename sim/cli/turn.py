@@ -13,7 +13,7 @@ from sim.errors import DefinitionError, RunLogError
 if TYPE_CHECKING:
     from sim.read.fold import Moment
     from sim.record.log import RunLog
-    from sim.record.records import AnyRecord, Call
+    from sim.record.records import Call
     from sim.world.world import World
 
 
@@ -130,8 +130,8 @@ def _prompt(log: RunLog, world: World, moment: Moment) -> list[dict[str, str]]:
     from sim.engine.prompt import build  # noqa: PLC0415 - needs the world's expressions
     from sim.engine.room import room_of  # noqa: PLC0415
     from sim.models.model import place_of  # noqa: PLC0415
-    from sim.models.recorded import Recorded, models_at_end  # noqa: PLC0415
-    from sim.record.records import Call, ResumedWith  # noqa: PLC0415
+    from sim.models.recorded import Answers, Recorded, models_at_end  # noqa: PLC0415
+    from sim.record.records import ResumedWith  # noqa: PLC0415
     from sim.stage.changes import world_at  # noqa: PLC0415
     from sim.world.people import cast_as  # noqa: PLC0415
 
@@ -144,10 +144,8 @@ def _prompt(log: RunLog, world: World, moment: Moment) -> list[dict[str, str]]:
         since = done[-1].inherited if done else 0
         told = models_at_end(header.model_copy(update={"forks": done}), log.records[:since])
         described: Mapping[str, Any] = told[record.speaker]
-        if later := [r for r in log.records.of(ResumedWith) if r.seq >= since]:
-            answers: list[AnyRecord] = [*log.records.of(Call), *later]
-            answers.sort(key=lambda r: r.seq)
-            asked = Recorded(answers, record.speaker, described)
+        if any(r.seq >= since for r in log.records.of(ResumedWith)):
+            asked = Recorded(Answers(log.records, since=since), record.speaker, described)
             described = asked.described_at(place_of(record.episode, record.turn, 0, "turn"))
         return list(built.within(room_of(there, described, context)).messages)
     except (KeyError, ValueError, TypeError):

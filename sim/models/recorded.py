@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from sim.errors import MismatchError
 from sim.models.model import Place, Reply, Request, place_of
-from sim.record.records import AnyRecord, Call, Header, ResumedWith
+from sim.record.lines import Records
+from sim.record.records import AnyRecord, Call, Header, Record, ResumedWith
+
+Spent = tuple[int, int, int, str, str]
+"""Whom answers in vain were for: episode, turn, attempt, role, and the hash of the prompt."""
 
 
 class PromptMismatch(MismatchError):
@@ -23,6 +28,70 @@ class PromptMismatch(MismatchError):
         super().__init__(f"{_where(request)}: the prompt of {request.role} is not the recorded one{where}")
 
 
+class Answers:
+    """Where the answers of a log stand. Each is read when it is wanted, so a long log need not be held.
+
+    A log may be continued by further ``records``. Of those of type ``resumed`` only the ones from the number
+    ``since`` on are taken.
+    """
+
+    def __init__(self, *records: Sequence[AnyRecord], since: int = 0) -> None:
+        self._logs = records
+        self.resumed: list[ResumedWith] = []
+        self._resumed_at: list[int] = []
+        self._calls: dict[Place, int] = {}
+        self._spent: dict[Spent, list[int]] = {}
+        for number, record in self._placed():
+            if isinstance(record, ResumedWith):
+                if record.seq >= since:
+                    self.resumed.append(record)
+                    self._resumed_at.append(number)
+            elif isinstance(record, Call):
+                self._take(number, record)
+
+    def _placed(self) -> Iterator[tuple[int, Record]]:
+        first = 0
+        for log in self._logs:
+            placed: Iterable[tuple[int, Record]] = enumerate(log)
+            if isinstance(log, Records):  # which need not read the others
+                placed = log.placed(Call, ResumedWith)
+            for number, record in placed:
+                yield first + number, record
+            first += len(log)
+
+    def _take(self, number: int, call: Call) -> None:
+        if call.purpose == "retry":
+            key = (call.episode, call.turn, call.attempt, call.role, call.prompt)
+            self._spent.setdefault(key, []).append(number)
+        else:
+            self._calls[place_of(call.episode, call.turn, call.attempt, call.purpose)] = number
+
+    def numbered(self) -> Iterator[tuple[int, Call]]:
+        """All calls, with their numbers."""
+        return ((number, record) for number, record in self._placed() if isinstance(record, Call))
+
+    def number(self, place: Place) -> int | None:
+        """The number of the answer in a place; None where there is none."""
+        return self._calls.get(place)
+
+    def spent(self, key: Spent) -> Sequence[int]:
+        """The numbers of those that were paid for in vain, for a prompt in its place."""
+        return self._spent.get(key, ())
+
+    def since(self, number: int) -> int:
+        """How many times the run had gone on with other models before a record."""
+        return bisect_left(self._resumed_at, number)
+
+    def __getitem__(self, number: int) -> Call:
+        for log in self._logs:
+            if number < len(log):
+                call = log[number]
+                assert isinstance(call, Call)  # noqa: S101 - only calls are numbered
+                return call
+            number -= len(log)
+        raise IndexError(number)
+
+
 class Recorded:
     """Answers as a log has them; never asks anyone else.
 
@@ -32,42 +101,39 @@ class Recorded:
 
     keeps_budget = True  # an answer that is recorded was paid for before
 
-    def __init__(self, records: Iterable[AnyRecord], role: str, description: Mapping[str, Any]) -> None:
+    def __init__(self, answers: Answers, role: str, description: Mapping[str, Any]) -> None:
         self.name = str(description.get("name", ""))
         self.description = description
+        self._answers = answers
         self._described: list[Mapping[str, Any]] = [description]
         self._names = [_names(description)]
-        self._calls: dict[Place, tuple[Call, int]] = {}
         self._since: dict[Place, int] = {}
         self._first: dict[tuple[int, int], int] = {}
-        self._spent: dict[tuple[int, int, int, str, str], list[tuple[Call, int]]] = {}
-        for record in records:
-            if isinstance(record, ResumedWith):
-                self._resumed(record, role)
-            elif isinstance(record, Call):
-                self._take(record, role)
+        for record in answers.resumed:
+            described = record.models.get(role, self._described[-1])
+            self._described.append(described)
+            self._names.append(self._names[-1] | _names(described))
+        if answers.resumed:
+            self._date(role)
 
-    def _resumed(self, record: ResumedWith, role: str) -> None:
-        now = len(self._described) - 1
-        for kept in record.kept:
-            self._since.setdefault(place_of(kept.episode, kept.turn, kept.attempt, kept.purpose), now)
-            if kept.role == role:
-                self._first.setdefault((kept.episode, kept.turn), now)
-        description = record.models.get(role, self._described[-1])
-        self._described.append(description)
-        self._names.append(self._names[-1] | _names(description))
+    def _date(self, role: str) -> None:
+        """Note which of the models each place had, and which the role had when it was first asked for a turn.
 
-    def _take(self, call: Call, role: str) -> None:
-        now = len(self._described) - 1
-        place = place_of(call.episode, call.turn, call.attempt, call.purpose)
-        if call.purpose == "retry":
-            key = (call.episode, call.turn, call.attempt, call.role, call.prompt)
-            self._spent.setdefault(key, []).append((call, now))
-            return
-        self._calls[place] = (call, now)
-        self._since.setdefault(place, now)
-        if call.role == role:
-            self._first.setdefault((call.episode, call.turn), now)
+        An answer that was kept when the run went on is one of the models before it, wherever it stands.
+        """
+        for now, record in enumerate(self._answers.resumed):
+            for kept in record.kept:
+                self._since.setdefault(place_of(kept.episode, kept.turn, kept.attempt, kept.purpose), now)
+                if kept.role == role:
+                    self._first.setdefault((kept.episode, kept.turn), now)
+        for number, call in self._answers.numbered():
+            if call.purpose == "retry":
+                continue
+            now = self._answers.since(number)
+            place, turn = place_of(call.episode, call.turn, call.attempt, call.purpose), (call.episode, call.turn)
+            self._since[place] = min(now, self._since.get(place, now))
+            if call.role == role:
+                self._first[turn] = min(now, self._first.get(turn, now))
 
     def described_at(self, place: Place) -> Mapping[str, Any]:
         """The model that was asked in a place, or would be now: its window says how long a prompt may be.
@@ -104,32 +170,33 @@ class Recorded:
 
     def call(self, request: Request) -> Call | None:
         """The record in the place of a request, whatever its prompt; None where there is none."""
-        call, _ = self._calls.get(request.place, (None, 0))
-        return call
+        number = self._answers.number(request.place)
+        return None if number is None else self._answers[number]
 
     def reply(self, request: Request) -> Reply:
         """The answer that is recorded in the place of a request, whatever its prompt."""
-        return self._reply(*self._calls[request.place])
+        number = self._answers.number(request.place)
+        if number is None:
+            raise KeyError(request.place)
+        return self._reply(number)
 
     def spent(self, request: Request) -> tuple[Reply, ...]:
         """The answers before it that were paid for in vain."""
         episode = request.situation.episode
         key = (episode, request.turn, request.attempt, request.role, request.prompt.digest)
-        return tuple(self._reply(call, since) for call, since in self._spent.get(key, []))
+        return tuple(map(self._reply, self._answers.spent(key)))
 
-    def _reply(self, call: Call, since: int) -> Reply:
+    def _reply(self, number: int) -> Reply:
         """An answer as it was; a model that the log does not name by then answered nothing."""
+        call, names = self._answers[number], self._names[self._answers.since(number)]
         cost = None if call.cost is None else Decimal(call.cost)
         price = {str(k): v for k, v in call.price.items()} if call.price is not None else None
-        model = call.model if call.model in self._names[since] else self.name
+        model = call.model if call.model in names else self.name
         return Reply(call.answer, call.usage, cost, call.currency, call.measured, model, price)
 
 
-def recorded(
-    records: Iterable[AnyRecord], models: Mapping[str, Mapping[str, Any]], since: int = 0
-) -> dict[str, Recorded]:
-    """The recorded answers of each agent, by the models that are described, as they were after so many records."""
-    answers = [r for r in records if r.seq >= since or not isinstance(r, ResumedWith)]
+def recorded(answers: Answers, models: Mapping[str, Mapping[str, Any]]) -> dict[str, Recorded]:
+    """The recorded answers of each agent, by the models that are described."""
     return {agent: Recorded(answers, agent, told) for agent, told in models.items()}
 
 

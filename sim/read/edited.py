@@ -17,7 +17,7 @@ from sim.engine.situation import Situation
 from sim.errors import DefinitionError, MismatchError, ModelError, RunLogError
 from sim.models.model import Model, Reply, Request
 from sim.models.outside import FromLog, Live
-from sim.models.recorded import Recorded
+from sim.models.recorded import Answers, Recorded
 from sim.models.ruled import Ruled
 from sim.models.scripted import Scripted
 from sim.read.wording import PartChange, changes
@@ -230,11 +230,11 @@ def _played(log: RunLog, world: World, own: World) -> _Played:
     live = (
         Live() if is_edited and world.rules and world.resolved.get("rules") != own.resolved.get("rules") else None
     )
-    models = {}
+    models, answers = {}, Answers(log.records)
     for agent in speakers(world):
         description = header.models.get(agent, {"name": ""})
         itself = _itself(world, agent, description, has_functions=live is not None) if is_edited else None
-        models[agent] = _ByPlace(Recorded(log.records, agent, description), itself, played)
+        models[agent] = _ByPlace(Recorded(answers, agent, description), itself, played)
     settings = settings_in(header, world)
     outside = _Outside(FromLog(log.records), live)
     try:

@@ -10,11 +10,11 @@ from sim.engine.messages import Message
 from sim.errors import DefinitionError, MismatchError, RunLogError
 from sim.models.model import Model
 from sim.models.outside import FromLog
-from sim.models.recorded import PromptMismatch, recorded
+from sim.models.recorded import Answers, PromptMismatch, recorded
 from sim.read.wording import PartChange
 from sim.record.comparison import Comparison, Difference
-from sim.record.log import RunLog, Sink, check_length
-from sim.record.records import FORMAT, OLDEST, AnyRecord, Call, LookUp, ResumedWith, Selection, Turn
+from sim.record.log import RunLog, Sink, check_playable
+from sim.record.records import FORMAT, OLDEST, LookUp, ResumedWith, Selection, Turn
 from sim.stage.casting import speakers
 from sim.stage.changes import changes_of
 from sim.stage.run import Run, settings_of
@@ -58,9 +58,9 @@ def verify(log: RunLog) -> Verdict:
     (an interrupted run, or one that was cut) is not whole, and the verdict says so.
 
     Raises:
-        RunLogError: if the log is longer than can be held.
+        RunLogError: if the log is longer than can be played again.
     """
-    check_length(log)
+    check_playable(log)
     turns = log.records.how_many(Turn)
     try:
         found = _checked(log)
@@ -148,11 +148,9 @@ def again(log: RunLog, sink: Sink, watched: Callable[[Model], Model] = lambda mo
             raise RunLogError(
                 f"record {record.seq}: names models of roles that the world does not have", record.seq
             )
-    answers: list[AnyRecord] = [*log.records.of(Call), *log.records.of(ResumedWith)]
-    answers.sort(key=lambda record: record.seq)
 
     def models(told: Mapping[str, Mapping[str, Any]], since: int, is_last: bool) -> dict[str, Model]:
-        return {role: watched(model) for role, model in recorded(answers, told, since).items()}
+        return {role: watched(model) for role, model in recorded(Answers(log.records, since=since), told).items()}
 
     return Run(
         world,

@@ -91,6 +91,8 @@ def compared(log: RunLog, index: int, kind: str, fields: Mapping[str, Any]) -> d
     """
     record = {"seq": index, "type": kind, **fields}
     body = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")[:-1]
+    if log.records.raw(index).startswith(body + b',"hash":"'):  # a key stands once, so nothing of the body is left
+        return record
     if body != log.line(index):
         raise Difference(index, _explain(index, record, json.loads(log.line(index) + b"}")))
     return record

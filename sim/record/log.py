@@ -23,7 +23,10 @@ from sim.record.records import READER, Call, Header, Turn
 
 MOST_RECORDS = 300_000
 MOST_BYTES = 512_000_000
-"""What can be played again or compared, for all of it is held then; a run of 10,000 turns is a tenth of that."""
+"""What can be compared or drawn, for all of it is held then; a run of 10,000 turns is a tenth of that."""
+
+MOST_PLAYED = 5_000_000
+"""Records that can be played again: of each answer is held where it stands, about 250 bytes."""
 
 
 class Sink(Protocol):
@@ -334,8 +337,18 @@ def check_length(log: RunLog) -> None:
     if len(log.records) > MOST_RECORDS or log.size > MOST_BYTES:
         raise RunLogError(
             f"{log.name} has {len(log.records):,} records, {log.size:,} bytes; "
-            f"up to {MOST_RECORDS:,} and {MOST_BYTES:,} can be played again or compared"
+            f"up to {MOST_RECORDS:,} and {MOST_BYTES:,} can be compared, audited or drawn"
         )
+
+
+def check_playable(log: RunLog) -> None:
+    """Check that a log is not longer than can be played again.
+
+    Raises:
+        RunLogError: if it is.
+    """
+    if len(log.records) > MOST_PLAYED:
+        raise RunLogError(f"{log.name} has {len(log.records):,} records; up to {MOST_PLAYED:,} can be played again")
 
 
 def free_path(folder: Path, world: str, seed: int) -> Path:

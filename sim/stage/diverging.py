@@ -17,7 +17,7 @@ from sim.models.budget import Budget
 from sim.models.cache import Cache
 from sim.models.model import Model, Reply, Request, answered
 from sim.models.outside import FromLog, Live
-from sim.models.recorded import Recorded
+from sim.models.recorded import Answers, Recorded
 from sim.record.log import LogWriter, RunLog
 from sim.record.records import OLDEST, Header
 from sim.stage.casting import speakers
@@ -175,10 +175,10 @@ def diverging(
         DefinitionError: if the settings of the run do not fit the edited world.
     """
     header = log.header
-    models = {}
+    models, answers = {}, Answers(log.records)
     for agent in speakers(world):
         description = header.models.get(agent, cast[agent].description)
-        recorded = Recorded(log.records, agent, description)
+        recorded = Recorded(answers, agent, description)
         models[agent] = Diverging(recorded, description, cast[agent], parting)
     is_changed = world.resolved.get("rules") != header.resolved.get("rules")
     return Run(

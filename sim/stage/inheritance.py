@@ -10,7 +10,7 @@ from sim.errors import DefinitionError, MismatchError
 from sim.models.budget import Budget
 from sim.models.model import Model
 from sim.models.outside import FromLog
-from sim.models.recorded import recorded
+from sim.models.recorded import Answers, recorded
 from sim.record.comparison import Difference, compared
 from sim.record.log import LogWriter, RunLog
 from sim.record.records import Header
@@ -71,7 +71,7 @@ def inherit(log: RunLog, header: Header, world: World, sink: Inheritance, budget
     records = log.records[: made.inherited]
 
     def models(told: Mapping[str, Mapping[str, Any]], since: int, is_last: bool) -> dict[str, Model]:
-        return dict(recorded(records, told, since))
+        return dict(recorded(Answers(records, since=since), told))
 
     run = Run(
         world,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -14,7 +15,7 @@ from sim.models.budget import Budget
 from sim.models.cache import Cache
 from sim.models.model import Model, Reply, Request, answered
 from sim.models.outside import FromLog, Live
-from sim.models.recorded import Recorded, models_at_end, recorded
+from sim.models.recorded import Answers, Recorded, models_at_end, recorded
 from sim.models.scripted import Scripted
 from sim.record.comparison import Comparison
 from sim.record.log import LogWriter, RunLog, check_plain
@@ -267,7 +268,7 @@ def resumed(
         given = note.models if note is not None else {}
         return {
             a: Resumed(r, live[a], is_other=a in given) if a in live else r
-            for a, r in recorded([*log.records, *new], described, since).items()
+            for a, r in recorded(Answers(log.records, new, since=since), described).items()
         }
 
     changes = changes_of(world, header, log.records, models)
@@ -312,9 +313,10 @@ def budget_of(log: RunLog) -> tuple[int | None, str | None]:
 
 def spent_of(log: RunLog) -> dict[str, Any]:
     """What the calls of a log took, as a budget counts it: what was inherited was paid for by another run."""
-    own = log.records[log.header.inherited :]
-    calls = [c for c in (*own, *log.spare) if isinstance(c, Call) and not c.measured.get("hit")]
-    return {
-        "spent_tokens": sum(c.usage.prompt + c.usage.completion for c in calls),
-        "spent": sum((Decimal(c.cost) for c in calls if c.cost is not None), Decimal(0)),
-    }
+    inherited, tokens, cost = log.header.inherited, 0, Decimal(0)
+    own = (call for number, call in log.records.placed(Call) if number >= inherited)
+    for call in itertools.chain(own, log.spare):
+        if not call.measured.get("hit"):
+            tokens += call.usage.prompt + call.usage.completion
+            cost += Decimal(call.cost or 0)
+    return {"spent_tokens": tokens, "spent": cost}

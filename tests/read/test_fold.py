@@ -16,7 +16,7 @@ from sim.engine.prompt import Utterance
 from sim.engine.situation import Situation
 from sim.errors import RunLogError
 from sim.models.model import Model
-from sim.models.recorded import Recorded
+from sim.models.recorded import Answers, Recorded
 from sim.models.scripted import Scripted
 from sim.read.fold import before_turn, step
 from sim.record.log import LogWriter, RunLog
@@ -103,7 +103,7 @@ def test_a_run_on_its_recorded_answers_gives_the_same_log(
     path.unlink(missing_ok=True)
     log = play(_world(variant), path, seed=seed, language=language)
     world = revive(log.header.resolved, log.header.variant)
-    models = {r: Recorded(log.records, r, d) for r, d in log.header.models.items()}
+    models = {r: Recorded(Answers(log.records), r, d) for r, d in log.header.models.items()}
     with LogWriter(None) as again:
         Run(world, settings_for(world, seed=seed, language=language), models, again).play()
     assert (log.trace, len(log.records)) == (again.trace, again.seq)

@@ -79,7 +79,7 @@ def test_the_means_are_those_of_the_theory(case: Case) -> None:
 @pytest.mark.campaign
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_the_means_are_those_of_the_theory_at_full_size(case: Case) -> None:
-    """Within the 99 % confidence interval over 20,000 arrivals, and that is no wider than a fifth."""
+    """Within the 99 % confidence interval over 20,000 arrivals, and that is no wider than a quarter."""
     for measure, mean, half in compared(case, 20_000, seed=1):
         assert mean == pytest.approx(measure.theory, abs=half), measure.name
-        assert half < 0.2 * measure.theory, measure.name
+        assert half < 0.25 * measure.theory, measure.name
