@@ -38,7 +38,7 @@ def play(path: Path, episodes: int) -> dict[str, Any]:
 
     logging.disable(logging.WARNING)
     resolved = json.loads(json.dumps(load("hospital_visit", variant="day").resolved))
-    resolved["world"]["arrivals"]["per_hour"] = PER_HOUR
+    resolved["world"]["arrivals"] = {"per_hour": PER_HOUR, "episodes": 1}
     world = revive(resolved, "day")
     tokens.count("load the vocabulary first: it is loaded once in a process")
     counts = {"turns": 0, "open": 0, "most": 0}

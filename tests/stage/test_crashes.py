@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 
 from sim.errors import RunLogError
 from sim.record.log import RunLog
+from sim.record.records import EpisodeEnded, EpisodeStarted
 from sim.stage.resume import check_open
 from tests.stage.crashing import bare, go_on
 
@@ -56,6 +59,23 @@ def test_every_world_killed_thirty_times(tmp_path: Path, case: tuple[str, str, s
     if how == "full" and case[0] == "chart_desk":
         pytest.skip("the limit of the log's size would be one of the chart's too")
     assert stopped(tmp_path, case, 30, how, seed=2) >= 30
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("how", ["kill", "full"])
+def test_forty_overlapping_episodes_killed_twenty_times(tmp_path: Path, how: str) -> None:
+    """Forty patients who all come at once, and wait for the same staff."""
+    world = shutil.copytree(ROOT / "worlds" / "hospital_visit", tmp_path / "rush") / "world.yaml"
+    text = world.read_text(encoding="utf-8")
+    text, many = re.subn(r"(    arrivals:)\n(?:      .*\n)+", r"\1 {every: 0, episodes: 40}\n", text)
+    text, most = re.subn(r"queue_at_most: \d+", "queue_at_most: 40", text)
+    assert (many, most) == (1, 1)
+    world.write_text(text, encoding="utf-8")
+    assert stopped(tmp_path, (str(world.parent), "day", "en", 40), 20, how, seed=3) >= 20
+    log = RunLog.open(tmp_path / "straight.jsonl")
+    last = max(n for n, r in enumerate(log.records) if isinstance(r, EpisodeStarted))
+    first = min(n for n, r in enumerate(log.records) if isinstance(r, EpisodeEnded))
+    assert (log.records.how_many(EpisodeStarted), last < first) == (40, True)
 
 
 @pytest.mark.campaign
