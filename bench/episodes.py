@@ -4,8 +4,8 @@ Run: python bench/episodes.py [--most 10000] [--folder DIR]
 
 Each size is played as `sim run` plays it, in a process of its own, and its log is verified in another; so the peak
 memory is that of one run. Turns a second are by the processor's time, which other work on the machine disturbs
-less; the wall clock is printed beside it. Patients arrive at a rate that the one doctor can serve for ever, and not
-at the morning's, at which the queue grows until nobody comes any more.
+less; the wall clock is printed beside it. Nothing closes, and patients arrive at a rate that the one doctor can
+serve for ever, not at the morning's, at which the queue grows until nobody comes any more.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ def play(path: Path, episodes: int) -> dict[str, Any]:
     logging.disable(logging.WARNING)
     resolved = json.loads(json.dumps(load("hospital_visit", variant="day").resolved))
     resolved["world"]["arrivals"] = {"per_hour": PER_HOUR, "episodes": 1}
+    for queue in resolved["world"]["resources"].values():
+        queue.pop("open")
     world = revive(resolved, "day")
     tokens.count("load the vocabulary first: it is loaded once in a process")
     counts = {"turns": 0, "open": 0, "most": 0}

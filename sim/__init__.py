@@ -1,7 +1,8 @@
 """Role-play worlds as checked state machines, run as AutoGen group chats, logged so that nothing is lost.
 
 ``sim.load`` reads a world, ``sim.run`` runs one, ``sim.fork`` takes a run another way from a turn on, ``sim.open``
-opens a run's log, and ``sim.group_chat`` gives the initiator and the manager of a run to plain AutoGen code.
+opens a run's log, ``sim.stats`` says what was waited for, ``sim.group_chat`` gives the initiator and the
+manager of a run to plain AutoGen code.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sim.models.cache import Cache
     from sim.models.model import Model
+    from sim.read.stats import Stats
     from sim.record.log import LogWriter, RunLog
     from sim.stage.run import Run
     from sim.world.world import World
 
     Models = str | Model | Mapping[str, str | Model]
 
-__all__ = ["fork", "group_chat", "load", "open", "run"]
+__all__ = ["fork", "group_chat", "load", "open", "run", "stats"]
 
 # Imports stand inside the functions: AutoGen and the expression language take most of a second to import,
 # and `sim --help`, `sim replay` and `sim cost` need neither.
@@ -89,6 +91,22 @@ def run(
     with LogWriter(path) as log:
         play(prepared(log, parallel, pace))
     return RunLog.open(path)
+
+
+def stats(run: str | Path | RunLog) -> Stats:
+    """How long was waited in a run and for what, how long things took and how much was used; reads the log alone.
+
+    ``states`` and ``resources`` have a place each, with ``waited`` and ``took`` in simulated minutes and the length
+    of the ``queue`` over time; ``outcomes``, ``stay``, ``turns``, ``tokens`` and ``cost`` are of episodes.
+
+    Raises:
+        sim.errors.RunLogError: if there is no such run, or a record cannot be read.
+    """
+    from sim.read import stats as reading  # noqa: PLC0415
+    from sim.record.log import RunLog  # noqa: PLC0415
+
+    log = run if isinstance(run, RunLog) else open(run)
+    return reading.read(log.name, iter(log.records))
 
 
 def fork(

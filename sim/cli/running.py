@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -192,6 +193,7 @@ def report(path: Path, as_json: bool, work: Path | None) -> None:
     ends = [r for r in log.records if isinstance(r, EpisodeEnded)]
     last = log.records[-1]
     turns, minutes = (last.turns, last.time) if isinstance(last, RunEnded) else (0, 0.0)
+    outcomes = dict(Counter(str(end.outcome) for end in ends).most_common())
     if as_json:
         print_json(
             {
@@ -200,6 +202,7 @@ def report(path: Path, as_json: bool, work: Path | None) -> None:
                 "seed": log.header.last_seed,
                 "outcome": ends[0].outcome if ends else None,
                 "episodes": len(ends),
+                "outcomes": outcomes,
                 "turns": turns,
                 "sim_minutes": minutes,
                 "tokens": {
@@ -221,6 +224,8 @@ def report(path: Path, as_json: bool, work: Path | None) -> None:
         about = f" ({part}estimated)" if total.estimated else ""
         inherited = f" · {counted(total.inherited, 'answer')} inherited" if total.inherited else ""
         cached = f" · {counted(total.hits, 'answer')} from the cache" if total.hits else ""
+        if len(ends) > 1:
+            say(f"{len(ends):,} episodes: " + ", ".join(f"{n:,} {outcome}" for outcome, n in outcomes.items()))
         say(
             f"{turns} turns · {minutes:g} simulated minutes · {total.total:,} tokens{about} · "
             f"{money(total.cost, total.unpriced)}{cached}{inherited} · {log.path}"

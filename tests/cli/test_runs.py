@@ -28,6 +28,7 @@ def test_a_run_is_reported_as_json(sim: Sim, folder: Path) -> None:
         "seed": 7,
         "outcome": "discharged",
         "episodes": 1,
+        "outcomes": {"discharged": 1},
         "turns": sum(isinstance(r, Turn) for r in log.records),
         "sim_minutes": log.records[-1].time,  # type: ignore[union-attr]
         "cost": {"amount": 0, "currency": "USD"},
@@ -36,6 +37,14 @@ def test_a_run_is_reported_as_json(sim: Sim, folder: Path) -> None:
     assert wanted == {key: told[key] for key in wanted}
     tokens = {"prompt": prompt, "completion": completion, "total": prompt + completion}
     assert tokens == {key: told["tokens"][key] for key in tokens}
+
+
+def test_a_run_of_several_episodes_says_how_many_came_to_what(sim: Sim, folder: Path) -> None:
+    """In its JSON and under its transcript, the most first."""
+    words = ("run", "hospital_visit", "--variant", "day", "--seed", 1)
+    told = sim(*words, "--json").json
+    assert list(told["outcomes"].items()) == [("discharged", 19), ("left_queue", 5)]
+    assert "\n24 episodes: 19 discharged, 5 left_queue\n" in sim(*words).out
 
 
 def test_a_run_streams_its_transcript(sim: Sim, folder: Path) -> None:
