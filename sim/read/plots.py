@@ -9,7 +9,7 @@ import contextlib
 import logging
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -103,9 +103,11 @@ def draw(runs: Sequence[tuple[Stats, Picture]], path: Path) -> None:
         height = 3.2 + max(2.0, 0.16 * rows)
         figure = Figure(figsize=(2 + 7 * len(runs), height), layout="constrained")
         plots = figure.subplots(2, len(runs), squeeze=False, height_ratios=(2.4, height - 2.4))
+        states = _colours(place.name for found, _ in runs for place in found.states)
+        resources = _colours(place.name for found, _ in runs for place in found.resources)
         for column, (found, picture) in enumerate(runs):
-            _queues(plots[0][column], found, picture)
-            _episodes(plots[1][column], found, picture)
+            _queues(plots[0][column], found, picture, resources)
+            _episodes(plots[1][column], found, picture, states)
         _alike(plots)
         try:
             figure.savefig(path, dpi=120, metadata={"Date": None} if is_svg else None)
@@ -192,18 +194,20 @@ def _plain(text: str) -> str:
     return f" {shown}" if shown.startswith("_") else shown
 
 
-def _queues(chart: Any, found: Stats, picture: Picture) -> None:
+def _queues(chart: Any, found: Stats, picture: Picture, colours: Mapping[str, str]) -> None:
     """How many waited for each resource over time, as steps."""
     words = _words(found)
     chart.set_title(_title(found), loc="left")
     chart.set_ylabel(words["queue"])
     highest = 1
-    for number, place in enumerate(found.resources):
+    for place in found.resources:
         series = picture.queues.get(place.name, [])
         times = [0.0, *(minute for minute, _ in series), found.minutes]
         lengths = [0, *(length for _, length in series)]
         highest = max(highest, *lengths)
-        chart.step(times, [*lengths, lengths[-1]], where="post", color=_colour(number), label=_plain(place.label))
+        chart.step(
+            times, [*lengths, lengths[-1]], where="post", color=colours[place.name], label=_plain(place.label)
+        )
     if found.resources:
         chart.legend(loc="upper right", fontsize="small", framealpha=0.8)
     else:
@@ -212,12 +216,11 @@ def _queues(chart: Any, found: Stats, picture: Picture) -> None:
     _times(chart, found, found.minutes)
 
 
-def _episodes(chart: Any, found: Stats, picture: Picture) -> None:
+def _episodes(chart: Any, found: Stats, picture: Picture, colours: Mapping[str, str]) -> None:
     """A line for each episode, in the colour of the state it is in, and pale while it waits there."""
     from matplotlib.patches import Patch  # noqa: PLC0415
 
     words = _words(found)
-    colours = {place.name: _colour(n) for n, place in enumerate(found.states)}
     for stay in picture.stays:
         colour, since = colours[stay.state], stay.begins
         for begins, ends in (*stay.waits, (stay.ends, stay.ends)):
@@ -260,5 +263,6 @@ def _hours(start: int, minutes: float) -> Iterator[int]:
     return iter(range(-(-start // step) * step, int(start + minutes) + 1, step))
 
 
-def _colour(number: int) -> str:
-    return f"C{number % 10}"
+def _colours(names: Iterable[str]) -> dict[str, str]:
+    """A colour for each name, the same in all runs that stand beside each other."""
+    return {name: f"C{number % 10}" for number, name in enumerate(dict.fromkeys(names))}

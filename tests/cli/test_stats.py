@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -101,6 +102,27 @@ def test_a_picture_of_two_runs(sim: Sim, runs: list[str], folder: Path, ending: 
         with Image.open(folder / "a.png") as picture:
             assert picture.width > picture.height
             assert len(picture.getcolors(1 << 20) or []) > 10
+
+
+def test_a_state_has_one_colour_in_all_runs(sim: Sim, runs: list[str], folder: Path) -> None:
+    """Even where it is not in the same place: the second world has a state before it."""
+    text = hall(2, "seats").replace(
+        "states:\n",
+        "states:\n  door: {speakers: [clerk], tell: Go in., silent: true, turn: 1, go: [{to: wait, after: {turns: 1}}]}\n",
+    )
+    write_world(
+        folder / "porch",
+        text.replace("start: wait", "start: door").replace("{wait:", "{door: {clerk: [{do: {}}]}, wait:"),
+    )
+    assert sim("run", "porch", "--lang", "en", "--out", "porch.jsonl").code == 0
+    assert sim("stats", "en1", "porch.jsonl", "--plot", "a.svg").code == 0
+    svg = (folder / "a.svg").read_text(encoding="utf-8")
+    legend = re.findall(r"fill: (#\w+)[^>]*/>\s*</g>\s*<g id=\"text_\d+\">\s*<text[^>]*>([^<]*)<", svg)
+    waiting = [colour for colour, label in legend if label == "Waiting"]
+    (door,) = [colour for colour, label in legend if label == "door"]
+    assert len(waiting) == 2
+    assert set(waiting).isdisjoint({door})
+    assert len(set(waiting)) == 1
 
 
 def test_chinese_labels(sim: Sim, runs: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
