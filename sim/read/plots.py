@@ -35,10 +35,12 @@ _WORDS = {
         "queue": "waiting", "episode": "episode", "time": "time of day",
         "waits": "waits (pale)", "first": "the first {n} of {all} episodes",
         "nothing": "nobody waits for a resource",
+        "stock": "in stock",
     },
     "zh": {
         "queue": "排队人数", "episode": "场次", "time": "时刻",
         "waits": "等候（浅色）", "first": "{all}场中的前{n}场", "nothing": "没有要等候的资源",
+        "stock": "库存",
     },
 }  # fmt: skip
 
@@ -50,6 +52,7 @@ class Picture:
         self.stays: list[Stay] = []
         self.episodes: dict[int, None] = {}
         self.queues: dict[str, list[tuple[float, int]]] = {}
+        self.levels: dict[str, list[tuple[float, float]]] = {}
 
     def stay(self, stay: Stay) -> None:
         """Take down a stay of one of the first episodes."""
@@ -59,6 +62,10 @@ class Picture:
     def queue(self, resource: str, minute: float, waiting: int) -> None:
         """Take down that the queue of a resource got longer or shorter."""
         self.queues.setdefault(resource, []).append((minute, waiting))
+
+    def level(self, resource: str, minute: float, left: float) -> None:
+        """Take down that there was more or less of a stock."""
+        self.levels.setdefault(resource, []).append((minute, left))
 
 
 def check_plot(path: Path) -> None:
@@ -101,13 +108,17 @@ def draw(runs: Sequence[tuple[Stats, Picture]], path: Path) -> None:
         warnings.filterwarnings("ignore", "Glyph")
         rows = max(min(MANY, found.episodes + found.unfinished) for found, _ in runs)
         height = 3.2 + max(2.0, 0.16 * rows)
-        figure = Figure(figsize=(2 + 7 * len(runs), height), layout="constrained")
-        plots = figure.subplots(2, len(runs), squeeze=False, height_ratios=(2.4, height - 2.4))
+        has_stock = any(place.stock is not None for found, _ in runs for place in found.resources)
+        heights = [2.4, height - 2.4, *([2.4] if has_stock else [])]
+        figure = Figure(figsize=(2 + 7 * len(runs), sum(heights)), layout="constrained")
+        plots = figure.subplots(len(heights), len(runs), squeeze=False, height_ratios=heights)
         states = _colours(place.name for found, _ in runs for place in found.states)
         resources = _colours(place.name for found, _ in runs for place in found.resources)
         for column, (found, picture) in enumerate(runs):
             _queues(plots[0][column], found, picture, resources)
             _episodes(plots[1][column], found, picture, states)
+            if has_stock:
+                _levels(plots[2][column], found, picture, resources)
         _alike(plots)
         try:
             figure.savefig(path, dpi=120, metadata={"Date": None} if is_svg else None)
@@ -117,9 +128,10 @@ def draw(runs: Sequence[tuple[Stats, Picture]], path: Path) -> None:
 
 def _alike(plots: Any) -> None:
     """Give the charts of several runs one scale: what is shown beside each other is compared."""
-    most = max(chart.get_ylim()[1] for chart in plots[0])
-    for chart in plots[0]:
-        chart.set_ylim(0, most)
+    for row in [plots[0], *plots[2:]]:
+        most = max(chart.get_ylim()[1] for chart in row)
+        for chart in row:
+            chart.set_ylim(0, most)
     for row in plots:
         last = max(chart.get_xlim()[1] for chart in row)
         for chart in row:
@@ -213,6 +225,23 @@ def _queues(chart: Any, found: Stats, picture: Picture, colours: Mapping[str, st
     else:
         chart.text(0.5, 0.5, words["nothing"], transform=chart.transAxes, ha="center", color="#666")
     chart.set_ylim(0, highest * 1.1)
+    _times(chart, found, found.minutes)
+
+
+def _levels(chart: Any, found: Stats, picture: Picture, colours: Mapping[str, str]) -> None:
+    """How much there was of each stock over time, as steps."""
+    chart.set_ylabel(_words(found)["stock"])
+    highest = 1.0
+    for place in found.resources:
+        if place.stock is None:
+            continue
+        series = [(0.0, place.stock.start), *picture.levels.get(place.name, []), (found.minutes, place.stock.left)]
+        highest = max(highest, *(left for _, left in series))
+        chart.step(*zip(*series, strict=True), where="post", color=colours[place.name], label=_plain(place.label))
+    if any(place.stock is not None for place in found.resources):
+        chart.legend(loc="upper right", fontsize="small", framealpha=0.8)
+    chart.set_ylim(0, highest * 1.1)
+    chart.set_xlabel(_words(found)["time"])
     _times(chart, found, found.minutes)
 
 
