@@ -279,13 +279,13 @@ def _times(chart: Any, found: Stats, until: float) -> None:
     """Write times of day along the axis, from the beginning of the run."""
     from matplotlib.ticker import FixedFormatter, FixedLocator  # noqa: PLC0415
 
-    minutes = [tick - clock_minutes(found.start) for tick in _hours(clock_minutes(found.start), until)]
+    minutes = [tick - clock_minutes(found.start) for tick in round_times(clock_minutes(found.start), until)]
     chart.xaxis.set_major_locator(FixedLocator(minutes))
     chart.xaxis.set_major_formatter(FixedFormatter([time_of_day(found.start, minute) for minute in minutes]))
     chart.set_xlim(0, max(1.0, until))
 
 
-def _hours(start: int, minutes: float) -> Iterator[int]:
+def round_times(start: int, minutes: float) -> Iterator[int]:
     """Round times since midnight of the first day, eight at the most."""
     step = next((s for s in (5, 10, 15, 30, 60, 120, 180, 360, 720) if minutes / s <= 8), None)
     step = step or math.ceil(minutes / 8 / 1440) * 1440

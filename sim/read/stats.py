@@ -362,7 +362,7 @@ def read(
     on_queue: Callable[[str, float, int], None] | None = None,
     on_level: Callable[[str, float, float], None] | None = None,
 ) -> Stats:
-    """What the records of a log come to; who wants to draw them is told of stays, queues and stocks as ``Reading`` does.
+    """What the records of a log come to; who draws them is told of stays, queues and stocks as by ``Reading``.
 
     Raises:
         RunLogError: if they are not those of one run, in order.

@@ -16,9 +16,9 @@ _DRAWN = 200
 class Stock:
     """What became of a stock.
 
-    ``start``, ``mean`` (over the whole time of the run), ``least`` and ``left`` are how much there was; ``taken`` is
-    how much was used up, ``filled`` how much came in and ``refills`` how often something did; ``empty`` is for how
-    many simulated minutes there was nothing.
+    ``start``, ``mean`` (over the whole time of the run), ``least`` and ``left`` are how much there was; ``taken``
+    is how much was used up, ``filled`` how much came in and ``refills`` how often something did; ``empty`` is for
+    how many simulated minutes there was nothing.
     """
 
     start: float

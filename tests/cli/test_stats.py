@@ -108,7 +108,8 @@ def test_a_state_has_one_colour_in_all_runs(sim: Sim, runs: list[str], folder: P
     """Even where it is not in the same place: the second world has a state before it."""
     text = hall(2, "seats").replace(
         "states:\n",
-        "states:\n  door: {speakers: [clerk], tell: In., silent: true, turn: 1, go: [{to: wait, after: {turns: 1}}]}\n",
+        "states:\n  door: {speakers: [clerk], tell: In., silent: true, turn: 1,\n"
+        "   go: [{to: wait, after: {turns: 1}}]}\n",
     )
     write_world(
         folder / "porch",
@@ -174,7 +175,7 @@ def test_a_stock_is_told_in_the_table_as_json_and_drawn(sim: Sim, folder: Path) 
     place = lines.index("stock at first mean least left taken came in refills minutes empty")
     assert lines[place + 1] == "seats 2 0.08 0 0 3 1 1 11.0"
     measures = sim("stats", "1.jsonl", "2.jsonl", "--json").json["measures"]
-    assert {m["measure"]: m["values"] for m in measures if m["name"] == "seat"}["refills"] == [1, 0]
+    assert {m["measure"]: m["values"] for m in measures if m["name"] == "seat"}["minutes empty"] == [11, 5]
     assert sim("stats", "1.jsonl", "--plot", "a.svg").code == 0
     svg = (folder / "a.svg").read_text(encoding="utf-8")
     assert ">in stock<" in svg
