@@ -14,6 +14,7 @@ from sim.errors import DefinitionError
 if TYPE_CHECKING:
     from sim.read.spread import Spread
     from sim.read.stats import Place, Stats
+    from sim.read.stock import Stock
 
 MOST = 6
 """Runs that fit side by side."""
@@ -50,7 +51,7 @@ def stats(
         name = run_id(path)
         picture = Picture()
         pictures.append(picture)
-        watch = (picture.stay, picture.queue) if plot is not None else (None, None)
+        watch = (picture.stay, picture.queue, picture.level) if plot is not None else ()
         found.append(read(name, iter(RunLog.open(path).records), *watch))
     if plot is not None:
         from sim.read.plots import draw  # noqa: PLC0415 - matplotlib is an extra, and slow to import
@@ -86,6 +87,7 @@ def _as_json(found: Stats) -> dict[str, Any]:
                 "preempted": place.preempted,
                 "utilisation": place.used,
                 "overtime": place.overtime,
+                "stock": None if place.stock is None else dict(vars(place.stock)),
             }
             for place in found.resources
         },
@@ -137,6 +139,10 @@ def _print(found: Stats) -> None:
                 column.no_wrap = True
             screen.print(made)
             say("")
+    rows = [_stock_row(place.label, place.stock) for place in found.resources if place.stock is not None]
+    if rows:
+        screen.print(table(None, _STOCK_COLUMNS, rows, right=1))
+        say("")
     rows = [[o.label, f"{o.episodes:,}", _three(o.stay)] for o in found.outcomes]
     screen.print(table(None, ("outcome", "episodes", "from end to end"), rows, right=1))
     say("")
@@ -174,6 +180,14 @@ def _row(place: Place) -> list[str]:
         _count(place.reneged),
         _count(place.balked),
     ]
+
+
+_STOCK_COLUMNS = ("stock", "at first", "mean", "least", "left", "taken", "came in", "refills", "minutes empty")
+
+
+def _stock_row(label: str, stock: Stock) -> list[str]:
+    amounts = (stock.start, stock.mean, stock.least, stock.left, stock.taken, stock.filled)
+    return [label, *map(_number, amounts), f"{stock.refills:,}", f"{stock.empty:,.1f}"]
 
 
 def _count(number: int) -> str:
@@ -219,8 +233,21 @@ def _of_place(place: Place) -> Iterator[tuple[str, Spread | float | None]]:
     yield "queue", place.queue
     yield "an hour", place.per_hour
     yield "in use, %", None if place.used is None else place.used * 100
+    if place.stock is not None:
+        for name, of in _STOCK_MEASURES.items():
+            yield name, getattr(place.stock, of)
     for name, count in zip(_COUNTS, (place.preempted, place.reneged, place.balked), strict=True):
         yield name, count or None
+
+
+_STOCK_MEASURES = {
+    "stock, mean": "mean",
+    "stock, least": "least",
+    "stock, left": "left",
+    "taken": "taken",
+    "refills": "refills",
+    "minutes empty": "empty",
+}
 
 
 def _side_by_side(runs: list[Stats]) -> dict[Measure, list[Spread | float | None]]:

@@ -169,6 +169,7 @@ class Stations:
         self._environment = clock._environment
         self._spec = resources
         self._closed: dict[str, int] = {}
+        self._refills: dict[str, int] = {}
         self._made = {name: self._make(name, spec, clock_minutes(start)) for name, spec in resources.items()}
 
     def _make(self, name: str, spec: Resource, start: int) -> Any:
@@ -176,7 +177,8 @@ class Stations:
         if spec.stock is not None:
             stock = simpy.Container(environment, capacity=spec.most or float("inf"), init=spec.stock)
             if spec.refill is not None:
-                environment.process(self._refill(stock, spec.refill.amount, spec.refill.every))
+                self._refills[name] = 0
+                environment.process(self._refill(name, stock, spec.refill.amount, spec.refill.every))
             return stock
         kind = simpy.PreemptiveResource if spec.preempt else simpy.PriorityResource
         made = kind(environment, capacity=spec.capacity or 1)
@@ -186,9 +188,10 @@ class Stations:
                 environment.process(self._close(name, made, spec.open, start))
         return made
 
-    def _refill(self, stock: simpy.Container, amount: float, every: float) -> Iterator[simpy.Event]:
+    def _refill(self, name: str, stock: simpy.Container, amount: float, every: float) -> Iterator[simpy.Event]:
         while True:
             yield self._environment.timeout(every)
+            self._refills[name] += 1
             room = min(amount, stock.capacity - stock.level)
             if room > 0:
                 yield stock.put(room)
@@ -224,6 +227,10 @@ class Stations:
         if isinstance(made, simpy.Container):
             return float(made.level)
         return float(sum(1 for r in made.users if r.priority != _FIRST))
+
+    def refills(self, name: str) -> int | None:
+        """How often a stock was to be refilled until now, full or not; None for what is not refilled."""
+        return self._refills.get(name)
 
     def claim(
         self, name: str, episode: int, priority: float = 0.0, amount: float = 1.0, since: float | None = None

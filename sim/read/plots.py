@@ -9,7 +9,7 @@ import contextlib
 import logging
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +35,12 @@ _WORDS = {
         "queue": "waiting", "episode": "episode", "time": "time of day",
         "waits": "waits (pale)", "first": "the first {n} of {all} episodes",
         "nothing": "nobody waits for a resource",
+        "stock": "in stock",
     },
     "zh": {
         "queue": "排队人数", "episode": "场次", "time": "时刻",
         "waits": "等候（浅色）", "first": "{all}场中的前{n}场", "nothing": "没有要等候的资源",
+        "stock": "库存",
     },
 }  # fmt: skip
 
@@ -50,6 +52,7 @@ class Picture:
         self.stays: list[Stay] = []
         self.episodes: dict[int, None] = {}
         self.queues: dict[str, list[tuple[float, int]]] = {}
+        self.levels: dict[str, list[tuple[float, float]]] = {}
 
     def stay(self, stay: Stay) -> None:
         """Take down a stay of one of the first episodes."""
@@ -59,6 +62,10 @@ class Picture:
     def queue(self, resource: str, minute: float, waiting: int) -> None:
         """Take down that the queue of a resource got longer or shorter."""
         self.queues.setdefault(resource, []).append((minute, waiting))
+
+    def level(self, resource: str, minute: float, left: float) -> None:
+        """Take down that there was more or less of a stock."""
+        self.levels.setdefault(resource, []).append((minute, left))
 
 
 def check_plot(path: Path) -> None:
@@ -101,11 +108,17 @@ def draw(runs: Sequence[tuple[Stats, Picture]], path: Path) -> None:
         warnings.filterwarnings("ignore", "Glyph")
         rows = max(min(MANY, found.episodes + found.unfinished) for found, _ in runs)
         height = 3.2 + max(2.0, 0.16 * rows)
-        figure = Figure(figsize=(2 + 7 * len(runs), height), layout="constrained")
-        plots = figure.subplots(2, len(runs), squeeze=False, height_ratios=(2.4, height - 2.4))
+        has_stock = any(place.stock is not None for found, _ in runs for place in found.resources)
+        heights = [2.4, height - 2.4, *([2.4] if has_stock else [])]
+        figure = Figure(figsize=(2 + 7 * len(runs), sum(heights)), layout="constrained")
+        plots = figure.subplots(len(heights), len(runs), squeeze=False, height_ratios=heights)
+        states = _colours(place.name for found, _ in runs for place in found.states)
+        resources = _colours(place.name for found, _ in runs for place in found.resources)
         for column, (found, picture) in enumerate(runs):
-            _queues(plots[0][column], found, picture)
-            _episodes(plots[1][column], found, picture)
+            _queues(plots[0][column], found, picture, resources)
+            _episodes(plots[1][column], found, picture, states)
+            if has_stock:
+                _levels(plots[2][column], found, picture, resources)
         _alike(plots)
         try:
             figure.savefig(path, dpi=120, metadata={"Date": None} if is_svg else None)
@@ -115,9 +128,10 @@ def draw(runs: Sequence[tuple[Stats, Picture]], path: Path) -> None:
 
 def _alike(plots: Any) -> None:
     """Give the charts of several runs one scale: what is shown beside each other is compared."""
-    most = max(chart.get_ylim()[1] for chart in plots[0])
-    for chart in plots[0]:
-        chart.set_ylim(0, most)
+    for row in [plots[0], *plots[2:]]:
+        most = max(chart.get_ylim()[1] for chart in row)
+        for chart in row:
+            chart.set_ylim(0, most)
     for row in plots:
         last = max(chart.get_xlim()[1] for chart in row)
         for chart in row:
@@ -192,18 +206,20 @@ def _plain(text: str) -> str:
     return f" {shown}" if shown.startswith("_") else shown
 
 
-def _queues(chart: Any, found: Stats, picture: Picture) -> None:
+def _queues(chart: Any, found: Stats, picture: Picture, colours: Mapping[str, str]) -> None:
     """How many waited for each resource over time, as steps."""
     words = _words(found)
     chart.set_title(_title(found), loc="left")
     chart.set_ylabel(words["queue"])
     highest = 1
-    for number, place in enumerate(found.resources):
+    for place in found.resources:
         series = picture.queues.get(place.name, [])
         times = [0.0, *(minute for minute, _ in series), found.minutes]
         lengths = [0, *(length for _, length in series)]
         highest = max(highest, *lengths)
-        chart.step(times, [*lengths, lengths[-1]], where="post", color=_colour(number), label=_plain(place.label))
+        chart.step(
+            times, [*lengths, lengths[-1]], where="post", color=colours[place.name], label=_plain(place.label)
+        )
     if found.resources:
         chart.legend(loc="upper right", fontsize="small", framealpha=0.8)
     else:
@@ -212,12 +228,28 @@ def _queues(chart: Any, found: Stats, picture: Picture) -> None:
     _times(chart, found, found.minutes)
 
 
-def _episodes(chart: Any, found: Stats, picture: Picture) -> None:
+def _levels(chart: Any, found: Stats, picture: Picture, colours: Mapping[str, str]) -> None:
+    """How much there was of each stock over time, as steps."""
+    chart.set_ylabel(_words(found)["stock"])
+    highest = 1.0
+    for place in found.resources:
+        if place.stock is None:
+            continue
+        series = [(0.0, place.stock.start), *picture.levels.get(place.name, []), (found.minutes, place.stock.left)]
+        highest = max(highest, *(left for _, left in series))
+        chart.step(*zip(*series, strict=True), where="post", color=colours[place.name], label=_plain(place.label))
+    if any(place.stock is not None for place in found.resources):
+        chart.legend(loc="upper right", fontsize="small", framealpha=0.8)
+    chart.set_ylim(0, highest * 1.1)
+    chart.set_xlabel(_words(found)["time"])
+    _times(chart, found, found.minutes)
+
+
+def _episodes(chart: Any, found: Stats, picture: Picture, colours: Mapping[str, str]) -> None:
     """A line for each episode, in the colour of the state it is in, and pale while it waits there."""
     from matplotlib.patches import Patch  # noqa: PLC0415
 
     words = _words(found)
-    colours = {place.name: _colour(n) for n, place in enumerate(found.states)}
     for stay in picture.stays:
         colour, since = colours[stay.state], stay.begins
         for begins, ends in (*stay.waits, (stay.ends, stay.ends)):
@@ -247,18 +279,19 @@ def _times(chart: Any, found: Stats, until: float) -> None:
     """Write times of day along the axis, from the beginning of the run."""
     from matplotlib.ticker import FixedFormatter, FixedLocator  # noqa: PLC0415
 
-    minutes = [tick - clock_minutes(found.start) for tick in _hours(clock_minutes(found.start), until)]
+    minutes = [tick - clock_minutes(found.start) for tick in round_times(clock_minutes(found.start), until)]
     chart.xaxis.set_major_locator(FixedLocator(minutes))
     chart.xaxis.set_major_formatter(FixedFormatter([time_of_day(found.start, minute) for minute in minutes]))
     chart.set_xlim(0, max(1.0, until))
 
 
-def _hours(start: int, minutes: float) -> Iterator[int]:
+def round_times(start: int, minutes: float) -> Iterator[int]:
     """Round times since midnight of the first day, eight at the most."""
     step = next((s for s in (5, 10, 15, 30, 60, 120, 180, 360, 720) if minutes / s <= 8), None)
     step = step or math.ceil(minutes / 8 / 1440) * 1440
     return iter(range(-(-start // step) * step, int(start + minutes) + 1, step))
 
 
-def _colour(number: int) -> str:
-    return f"C{number % 10}"
+def _colours(names: Iterable[str]) -> dict[str, str]:
+    """A colour for each name, the same in all runs that stand beside each other."""
+    return {name: f"C{number % 10}" for number, name in enumerate(dict.fromkeys(names))}

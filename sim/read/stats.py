@@ -10,10 +10,12 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 
 from sim.errors import RunLogError
 from sim.read.ledger import Row, cost_of
 from sim.read.spread import Level, Spread
+from sim.read.stock import Stock, StockLevel
 from sim.read.transcript import Transcript
 from sim.record.records import (
     AnyRecord,
@@ -41,7 +43,8 @@ class Place:
     and ``took`` how long they then had it: of a state, how long it took beside that. ``queue`` is how many waited,
     over the whole time of the run. ``reneged`` counts those who left the queue, ``balked`` those who did not join
     it, ``preempted`` how often a resource was taken away. ``used`` is the share of a resource's capacity that was
-    held while it was open, ``overtime`` how many minutes it was held while it was closed.
+    held while it was open, ``overtime`` how many minutes it was held while it was closed. ``stock`` is what became
+    of goods that are used up.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Place:
     preempted: int = 0
     used: float | None = None
     overtime: float = 0.0
+    stock: Stock | None = None
 
 
 @dataclass(frozen=True)
@@ -152,7 +156,8 @@ class Reading:
     """Takes the records of one log in order, and says what they come to.
 
     ``on_stay`` is told of each stay of an episode in a state when it has ended, ``on_queue`` of how many wait for a
-    resource when that changes: its name, the minute, and how many.
+    resource when that changes: its name, the minute, and how many; ``on_level`` likewise of how much there is of a
+    stock.
     """
 
     def __init__(
@@ -161,6 +166,7 @@ class Reading:
         header: Header,
         on_stay: Callable[[Stay], None] | None = None,
         on_queue: Callable[[str, float, int], None] | None = None,
+        on_level: Callable[[str, float, float], None] | None = None,
     ) -> None:
         self._run = run
         self._header = header
@@ -171,6 +177,11 @@ class Reading:
         self._open: dict[int, _Open] = {}
         self._states = {name: _Tally() for name in world.states}
         self._resources = {name: _Tally() for name in world.resources}
+        self._stocks = {
+            name: StockLevel(spec, partial(on_level, name) if on_level is not None else None)
+            for name, spec in world.resources.items()
+            if spec.stock is not None
+        }
         self._stays: dict[str, array[float]] = {}
         self._turns = _numbers()
         self._tokens = _numbers()
@@ -217,6 +228,8 @@ class Reading:
         tally, state = self._resources[note.resource], self._states[note.state]
         self._hold(note.resource, tally, note.time)
         tally.held = note.held
+        if note.resource in self._stocks:
+            self._stocks[note.resource].note(note.time, note.held, note.refills)
         use = there.uses.setdefault(note.resource, _Use())
         if note.event == "requested":
             there.waiting[note.resource] = note.state
@@ -333,6 +346,7 @@ class Reading:
             **tally.counts,
             used=self._share(name, tally, spec.capacity) if spec is not None and spec.capacity else None,
             overtime=round(tally.busy - tally.open_busy, 2) if spec is not None and spec.capacity else 0.0,
+            stock=self._stocks[name].result(self._minutes) if spec is not None and name in self._stocks else None,
         )
 
     def _share(self, name: str, tally: _Tally, capacity: int) -> float | None:
@@ -346,8 +360,9 @@ def read(
     records: Iterator[AnyRecord],
     on_stay: Callable[[Stay], None] | None = None,
     on_queue: Callable[[str, float, int], None] | None = None,
+    on_level: Callable[[str, float, float], None] | None = None,
 ) -> Stats:
-    """What the records of a log come to; who wants to draw them is told of stays and queues as ``Reading`` does.
+    """What the records of a log come to; who draws them is told of stays, queues and stocks as by ``Reading``.
 
     Raises:
         RunLogError: if they are not those of one run, in order.
@@ -355,7 +370,7 @@ def read(
     header = next(records)
     if not isinstance(header, Header):
         raise RunLogError(f"{run} is not a run log: it has no header", 0)
-    reading = Reading(run, header, on_stay, on_queue)
+    reading = Reading(run, header, on_stay, on_queue, on_level)
     for record in records:
         reading.take(record)
     return reading.result()

@@ -203,7 +203,8 @@ class ResourceNote(Record):
     """An episode asked for a resource, was granted it, lost it, gave it back, or left its queue.
 
     ``waiting`` and ``held`` are how many wait for it and hold it then (of a stock, how much is left); ``waited`` is
-    in simulated minutes. What is granted at once is not noted as requested.
+    in simulated minutes. What is granted at once is not noted as requested. ``refills`` is how often a stock was to
+    be refilled until then; older logs do not say.
     """
 
     type: Literal["resource"]
@@ -215,6 +216,7 @@ class ResourceNote(Record):
     waiting: int
     held: float
     waited: float | None = None
+    refills: int | None = None
 
 
 class Narration(Record):

@@ -56,6 +56,7 @@ WORDS: dict[str, str] = {
     "ResourceNote.waiting": "How many episodes wait for it then.",
     "ResourceNote.held": "How many episodes hold it then; of a stock, how much is left.",
     "ResourceNote.waited": "Simulated minutes that were waited until then.",
+    "ResourceNote.refills": "Of a stock that is refilled, how often it was to be until then, full or not.",
     "Intervention.seed": "What is drawn by from that turn on.",
     "Intervention.models": "Who answers from that turn on, by agent.",
     "Intervention.personas": "Who is played from that turn on, by agent.",

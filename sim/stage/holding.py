@@ -119,7 +119,9 @@ class Holding:
         return current
 
     def _tell(self, event: str, name: str, state: str, **more: Any) -> None:
-        stations = self._stations
+        stations, refills = self._stations, self._stations.refills(name)
+        if refills is not None:
+            more["refills"] = refills
         self._note(
             "resource",
             time=self._clock.now,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -103,6 +104,28 @@ def test_a_picture_of_two_runs(sim: Sim, runs: list[str], folder: Path, ending: 
             assert len(picture.getcolors(1 << 20) or []) > 10
 
 
+def test_a_state_has_one_colour_in_all_runs(sim: Sim, runs: list[str], folder: Path) -> None:
+    """Even where it is not in the same place: the second world has a state before it."""
+    text = hall(2, "seats").replace(
+        "states:\n",
+        "states:\n  door: {speakers: [clerk], tell: In., silent: true, turn: 1,\n"
+        "   go: [{to: wait, after: {turns: 1}}]}\n",
+    )
+    write_world(
+        folder / "porch",
+        text.replace("start: wait", "start: door").replace("{wait:", "{door: {clerk: [{do: {}}]}, wait:"),
+    )
+    assert sim("run", "porch", "--lang", "en", "--out", "porch.jsonl").code == 0
+    assert sim("stats", "en1", "porch.jsonl", "--plot", "a.svg").code == 0
+    svg = (folder / "a.svg").read_text(encoding="utf-8")
+    legend = re.findall(r"fill: (#\w+)[^>]*/>\s*</g>\s*<g id=\"text_\d+\">\s*<text[^>]*>([^<]*)<", svg)
+    waiting = [colour for colour, label in legend if label == "Waiting"]
+    (door,) = [colour for colour, label in legend if label == "door"]
+    assert len(waiting) == 2
+    assert set(waiting).isdisjoint({door})
+    assert len(set(waiting)) == 1
+
+
 def test_chinese_labels(sim: Sim, runs: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An SVG keeps them as text; a PNG is drawn with a font that has them, and refused where there is none."""
     assert sim("stats", "zh1", "--plot", "a.svg").code == 0
@@ -135,3 +158,25 @@ def test_a_label_is_no_formula(sim: Sim, folder: Path) -> None:
     done = sim("stats", "a.jsonl", "--plot", "a.svg")
     assert (done.code, done.err) == (0, "")
     assert "_ a $\\bad{ &lt;b&gt;" in (folder / "a.svg").read_text(encoding="utf-8")
+
+
+def test_a_stock_is_told_in_the_table_as_json_and_drawn(sim: Sim, folder: Path) -> None:
+    """Two seats, of which three take one each; one more comes in each seven minutes."""
+    for number, stock in enumerate((2, 3), 1):
+        goods = f"stock: {stock}, refill: {{amount: 1, every: 7}}"
+        write_world(folder / "hall", hall(1, "{zh: 座位, en: seats}").replace("capacity: 1", goods))
+        assert sim("run", "hall", "--lang", "en", "--out", f"{number}.jsonl").code == 0
+    told = sim("stats", "1.jsonl", "--json").json["resources"]["seat"]["stock"]
+    assert told == {
+        "start": 2, "mean": pytest.approx((1 + 0) / 12), "least": 0, "left": 0, "taken": 3, "filled": 1,
+        "refills": 1, "empty": 11,
+    }  # fmt: skip
+    lines = [" ".join(line.split()) for line in sim("stats", "1.jsonl").out.splitlines()]
+    place = lines.index("stock at first mean least left taken came in refills minutes empty")
+    assert lines[place + 1] == "seats 2 0.08 0 0 3 1 1 11.0"
+    measures = sim("stats", "1.jsonl", "2.jsonl", "--json").json["measures"]
+    assert {m["measure"]: m["values"] for m in measures if m["name"] == "seat"}["minutes empty"] == [11, 5]
+    assert sim("stats", "1.jsonl", "--plot", "a.svg").code == 0
+    svg = (folder / "a.svg").read_text(encoding="utf-8")
+    assert ">in stock<" in svg
+    assert svg.count(">seats<") == 2

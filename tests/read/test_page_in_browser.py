@@ -243,6 +243,8 @@ def test_of_several_episodes_all_or_one_is_shown(browser: webdriver.Chrome, tmp_
         assert _texts(browser, "#where")[0].endswith(f"#3 · {_texts(browser, '.turn.now .by b')[0]}")
     assert _texts(browser, "#map .place") == ["went home with the medicine"]
     assert len(_texts(browser, "#queues .legend")) == len({r.resource for r in log.records if r.type == "resource"})
+    assert len(browser.find_elements(By.CSS_SELECTOR, "#gantt g")) == 4
+    assert 'id="stats"' not in to_html(log, "cashier")
     canvas = "const c = document.querySelector('#waiting canvas'); return [c.width > 0, c.height > 0]"
     assert browser.execute_script(canvas) == [True, True]
     assert browser.get_log("browser") == []

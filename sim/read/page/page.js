@@ -262,6 +262,22 @@
     waits.push(chart);
   };
 
+  // ── episodes over time ──
+  const gantt = $("#gantt .bars"), moment = $("#moment");
+  const showMoment = ([, , , of, minutes]) => {
+    if (!gantt) return;
+    const at = `${Math.min(100, (100 * minutes) / gantt.dataset.minutes)}%`;
+    moment.setAttribute("x1", at);
+    moment.setAttribute("x2", at);
+    for (const row of $$("g", gantt)) row.classList.toggle("now", +row.dataset.episode === of);
+  };
+  gantt?.addEventListener("click", (event) => {
+    const row = event.target.closest("g"), choice = $("#episode");
+    if (!row || !choice) return;
+    choice.value = row.dataset.episode;
+    choice.dispatchEvent(new Event("change"));
+  });
+
   // ── the slider ──
   const slider = $("#slider"), where = $("#where");
   const nearest = (step) => Math.max(0, until(positions.map((at) => [at]), step));
@@ -281,6 +297,7 @@
     showFacts(view);
     showSums(view);
     waits.forEach(point);
+    showMoment(data.steps[place]);
   };
   const look = (as, scrolls) => {
     const place = positions[position];
@@ -290,12 +307,12 @@
       node.hidden = !seen(node);
       if (node.dataset.who !== undefined) node.classList.toggle("foreign", as >= 0 && +node.dataset.who !== as);
     }
-    for (const panel of [$("#map"), $("#sums"), $("#queues")]) if (panel) panel.hidden = as >= 0;
-    for (const tab of $$('.tabs [data-tab="map"], .tabs [data-tab="sums"]')) tab.hidden = as >= 0;
+    for (const panel of [$("#map"), $("#sums"), $("#queues"), $("#stats")]) if (panel) panel.hidden = as >= 0;
+    for (const tab of $$('.tabs [data-tab="map"], .tabs [data-tab="sums"], .tabs [data-tab="stats"]')) tab.hidden = as >= 0;
     const note = $("#hiding");
     note.hidden = as < 0;
     if (as >= 0) note.textContent = words.hiding.replace("{role}", $("#as").selectedOptions[0].dataset.id);
-    if (as >= 0 && ["map", "sums"].includes(document.body.dataset.tab)) open("transcript");
+    if (as >= 0 && ["map", "sums", "stats"].includes(document.body.dataset.tab)) open("transcript");
     positions = data.steps.map((_, step) => step).filter((step) => (!episode || data.steps[step][3] === episode) && (!turns[step] || !turns[step].hidden));
     slider.max = positions.length - 1;
     go(place === undefined ? positions.length - 1 : nearest(place), scrolls);
@@ -307,7 +324,7 @@
     if (tab === "sums") drawAll();
     if (tab === "map") { follow(); drawQueues(); }
     if (tab === "transcript") lit?.scrollIntoView({ block: "center" });
-    else $("main").scrollIntoView();
+    else $(tab === "stats" ? ".tabs" : "main").scrollIntoView();
   };
 
   slider.addEventListener("input", () => go(+slider.value, true));

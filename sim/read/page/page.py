@@ -20,6 +20,7 @@ from markupsafe import Markup
 
 from sim.errors import DefinitionError, RunLogError
 from sim.read.graph import to_svg
+from sim.read.page.numbers import numbers
 from sim.read.page.pieces import Telling, chunks, members, tell
 from sim.read.page.tracks import calls, facts, money, moves, queues
 from sim.read.page.words import words
@@ -97,6 +98,7 @@ def _page(log: RunLog, role: str | None) -> str:
         episodes=sorted({s.episode for s in telling.steps}) if transcript.is_many else [],
         has_queues=bool(role is None and data["queues"]["rows"]),
         spent=spent if role is None else None,
+        stats=numbers(log, text) if role is None else None,
         **_heading(log, transcript, telling, spent, role),
     )
     return page.encode("utf-8", "replace").decode()
