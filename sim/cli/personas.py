@@ -139,8 +139,10 @@ def _place(out: Path | None, name: str | None) -> tuple[str | None, Path]:
 def _head(file: Path, done: Imported) -> list[str]:
     from sim.world.imports.found import shown  # noqa: PLC0415
 
-    head = [f"From {shown(file.name)} ({done.form})" + (f", {done.credit}" if done.credit else "") + "."]
-    head += [f"Not kept, or not as it stood: {each.field}: {each.reason}" for each in done.left]
+    head = [f"From {shown(file.name)} ({done.form})" + (f", {done.credit}" if done.credit else "")]
+    left = list(dict.fromkeys(each.field for each in done.left if each.field not in done.kept))
+    if left:
+        head.append(f"Not kept: {', '.join(left[:20])}{', …' if len(left) > 20 else ''}")
     return head
 
 
@@ -194,10 +196,9 @@ def new(
         raise DefinitionError(f"{path} is there already")
     if sys.stdin.isatty() and not as_json and age is None and sex is None and not any(texts.values()):
         age, sex, texts = _asked(texts)
-    spoken = called or name
-    language = (
-        lang.value if lang is not None else guessed_language("\n".join([spoken, *filter(None, texts.values())]))
-    )
+    spoken = " ".join((called or name).split())
+    words = "\n".join([spoken, *filter(None, texts.values())])
+    language = lang.value if lang is not None else guessed_language(words)
     persona: dict[str, Any] = {"persona": path.stem, "name": {language: spoken} if language else spoken}
     persona |= {"age": age} if age is not None else {}
     persona |= {"sex": sex} if sex else {}

@@ -93,6 +93,9 @@ def write_draft(path: Path, text: str) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DefinitionError(f"cannot make the folder {path.parent}: {error.strerror}") from None
+    try:
         with path.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)
     except FileExistsError:

@@ -1,9 +1,9 @@
 """Character cards, as SillyTavern and others write them: versions 1, 2 and 3.
 
 Source of the fields: the specifications of V1 and V2 (malfoyslastname/character-card-spec-v2) and of V3
-(kwaroran/character-card-spec-v3). V3 says at one place that personality and others are no longer part of a card, and
-lists them at another; programs write them, so they are read. ``{{char}}`` and ``{{user}}`` are replaced by words; all
-other macros stay as they are written.
+(kwaroran/character-card-spec-v3). V3 says at one place that personality and others are no longer part of a card,
+and lists them at another; programs write them, so they are read. ``{{char}}`` and ``{{user}}`` become words;
+all other macros stay as they are written.
 """
 
 from __future__ import annotations

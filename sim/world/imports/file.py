@@ -26,9 +26,9 @@ class Imported:
     """A persona made of a file from elsewhere.
 
     ``persona`` is what stands in its sheet, ``form`` what the file is called by its makers; ``kept`` says of each
-    field of the file which key it went to; ``left`` are those that were not kept, or not as they stand. ``language``
-    is the key of its texts (None: for all languages), and ``is_guessed`` whether nobody said so; ``credit`` is who
-    made it, as the file says.
+    field of the file which key it went to; ``left`` are those that were not kept, or not as they stand.
+    ``language`` is the key of its texts (None: for all languages), and ``is_guessed`` whether nobody said so;
+    ``credit`` is who made it, as the file says.
     """
 
     persona: dict[str, Any]

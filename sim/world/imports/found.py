@@ -22,6 +22,9 @@ _TEMPLATE = re.compile(
 _SHOWN = 3
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _KANA = re.compile(r"[\u3040-\u30ff\u31f0-\u31ff\uff66-\uff9f]")
+_MAX_BYTES = 240
+"""Of a file name, most systems take 255 with its ending."""
+
 _RESERVED = re.compile(r"con|prn|aux|nul|(?:com|lpt)\d", re.IGNORECASE)
 """Names that no file can have on Windows."""
 
@@ -64,8 +67,7 @@ class Found:
             return
         used = sum(map(len, self.texts.values()))
         if used + len(usable) > MAX_SHEET:
-            room = f"{len(usable):,} characters, and a system prompt has room for {max(0, MAX_SHEET - used):,} more"
-            self.leave(name, f"too long: {room}")
+            self.leave(name, f"too long: a system prompt has room for {max(0, MAX_SHEET - used):,} more characters")
             return
         self.texts[key] = f"{self.texts[key]}\n{usable}" if key in self.texts else usable
         self.kept[name] = key
@@ -106,7 +108,8 @@ def identifier(name: str) -> str:
 
     Else letters of any script, digits and ``_``, at most 40; ``persona``, where there is neither letter nor digit.
     """
-    if re.fullmatch(IDENTIFIER, name) and not _RESERVED.fullmatch(name):
+    is_plain = all(c.isalpha() or c.isdecimal() or c == "_" for c in name) and len(name.encode()) <= _MAX_BYTES
+    if is_plain and re.fullmatch(IDENTIFIER, name) and not _RESERVED.fullmatch(name):
         return name
     plain = unicodedata.normalize("NFC", unicodedata.normalize("NFKC", name).casefold())
     words = "".join(c if c.isalpha() or c.isdecimal() else "_" for c in plain)

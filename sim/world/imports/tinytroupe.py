@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sim.world.imports.found import Found, guessed_language, is_flat, shown
+from sim.world.imports.found import MAX_SHEET, Found, guessed_language, is_flat, shown
 
 _KEYS = {
     "occupation": "background",
@@ -121,7 +121,14 @@ def _sex(found: Found, persona: Mapping[str, Any]) -> None:
 
 def _words(value: Any) -> str:
     """A value as words: a text as it is, the items of a list a line each, parts with what they are called."""
-    return "\n".join(_lines(value, ""))
+    lines: list[str] = []
+    size = 0
+    for line in _lines(value, ""):
+        lines.append(line)
+        size += len(line)
+        if size > MAX_SHEET:  # too long already, and labels could make much more of it
+            break
+    return "\n".join(lines)
 
 
 def _lines(value: Any, label: str) -> Iterator[str]:
