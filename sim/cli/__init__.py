@@ -13,6 +13,7 @@ from sim.cli import (  # noqa: F401 - they add their commands to the app
     exporting,
     forking,
     modelling,
+    personas,
     reading,
     resuming,
     running,

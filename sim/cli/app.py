@@ -22,6 +22,10 @@ app = typer.Typer(
 )
 
 
+new_app = typer.Typer(no_args_is_help=True)
+app.add_typer(new_app, name="new", help="Write a file to begin with. Example: sim new persona li_ming.")
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"sim {version('roleplay-sim')}")

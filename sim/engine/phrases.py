@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+
+_MARK = re.compile(r"\{(\w+)\}")
+
 _PHRASES: dict[str, dict[str, str]] = {
     "zh": {
         "rules": "这是面对面的对话。你就是{me}，用“我”说话，只说一两句。",
@@ -157,7 +162,9 @@ _PHRASES: dict[str, dict[str, str]] = {
 
 def phrase(language: str, key: str, **values: object) -> str:
     """A phrase in a language, with its values filled in."""
-    text = _PHRASES["zh" if language.startswith("zh") else "en"][key]
-    for name, value in values.items():
-        text = text.replace(f"{{{name}}}", str(value))
-    return text
+    return filled(_PHRASES["zh" if language.startswith("zh") else "en"][key], values)
+
+
+def filled(text: str, values: Mapping[str, object]) -> str:
+    """A text with each ``{name}`` replaced by its value, once: braces within a value stay what they are."""
+    return _MARK.sub(lambda mark: str(values.get(mark[1], mark[0])), text) if values else text

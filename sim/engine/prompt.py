@@ -25,6 +25,7 @@ from sim.engine.situation import (
     shown_value,
 )
 from sim.world.circles import Circle
+from sim.world.format import Persona
 from sim.world.kinds import Kind, label_of
 from sim.world.sheet import sheet
 from sim.world.templates import render
@@ -43,8 +44,7 @@ def build(
     state = world.states[situation.state]
     values = scope(world, situation)
     names = shown(world, role, values, language)
-    rules = "rules_verbatim" if state.is_verbatim else "rules"
-    system = sheet(world.personas[role], language) + "\n" + phrase(language, rules, me=names["me"])
+    system = opening(world.personas[role], language, str(names["me"]), is_verbatim=state.is_verbatim)
     kept = digest if digest is not None and digest.holds(state.context, situation) else None
     earlier = [line(world, u, language) for u in carried_over(history, role, state.context)]
     earlier += [kept.text] if kept is not None else []
@@ -62,6 +62,12 @@ def build(
     heard = Heard(blocks, "\n".join(text for _, text in parts), parts=tuple(parts))
     messages = ({"role": "system", "content": system}, {"role": "user", "content": heard.text()})
     return Prompt(messages, schema(offers, tools, language, is_silent=state.is_silent), heard)
+
+
+def opening(persona: Persona, language: str, me: str, *, is_verbatim: bool = False) -> str:
+    """The system prompt of an agent called ``me``: its character sheet, and how it is to speak."""
+    rules = phrase(language, "rules_verbatim" if is_verbatim else "rules", me=me)
+    return sheet(persona, language) + "\n" + rules
 
 
 def _asked(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from sim.engine import prompt
 from sim.engine.memory import Utterance, remembered
 from sim.engine.messages import Heard, Prompt
-from sim.engine.phrases import phrase
+from sim.engine.phrases import filled, phrase
 from sim.engine.reading import without_thoughts
 from sim.engine.selection import candidates
 from sim.engine.situation import Situation, members, scope
@@ -130,8 +130,7 @@ def selection_prompt(
     last = label_of(words.prompt, language) or phrase(language, "select_prompt")
     kept = remembered(history, present, state.context, situation)
     lines = tuple(prompt.line(world, u, language) for u in kept)
-    for mark, value in {"{roles}": roles, "{agentlist}": _listed(among)}.items():
-        first, last = first.replace(mark, value), last.replace(mark, value)
+    first, last = (filled(text, {"roles": roles, "agentlist": _listed(among)}) for text in (first, last))
     heard = Heard(((phrase(language, "said"), lines),), last)
     return Prompt(({"role": "system", "content": first}, {"role": "user", "content": heard.text()}), heard=heard)
 

@@ -15,9 +15,8 @@ from sim.world.compiler import Compiler
 from sim.world.folders import find_world, variants_of
 from sim.world.format import Persona, WorldFile
 from sim.world.kinds import label_of, show_number
-from sim.world.people import fact_problems, name_problems, read_personas
+from sim.world.people import fact_problems, name_problems, persona_problems, read_personas
 from sim.world.rules import Functions, digest_of, load_rules
-from sim.world.sheet import sheet_problems
 from sim.world.source import KeyPath, Source, read_yaml
 from sim.world.stations import arrival_times
 from sim.world.validation import validate, validate_world
@@ -202,7 +201,7 @@ def build(
         _check_functions(spec, rules or {}, source)
     for name, persona in cast.items():
         if persona is not None:
-            _check_persona(persona, name, personas[name], source)
+            source.problems += persona_problems(persona, name, personas[name])
     if source.problems:
         raise DefinitionError.of(source.problems)
     made = World(
@@ -248,13 +247,6 @@ def _check_functions(spec: WorldFile, rules: Functions, source: Source) -> None:
         if function is not None and function not in rules:
             hint = did_you_mean(function, rules) if rules else "; it is not there"
             source.problems.append(source.problem(path, "rules", f"no function '{function}' in rules.py{hint}"))
-
-
-def _check_persona(persona: Persona, name: str, of: Source, source: Source) -> None:
-    if persona.persona != name:
-        source.problems.append(of.problem(("persona",), "name", f"'{persona.persona}' is not the file's name"))
-    for problem in sheet_problems(persona):
-        source.problems.append(of.problem(("prompt",), "template", problem))
 
 
 def _row_labels(spec: WorldFile) -> dict[str, dict[str, str]]:

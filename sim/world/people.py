@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sim.errors import Problem, did_you_mean
+from sim.errors import DefinitionError, Problem, did_you_mean
 from sim.world.folders import list_personas
 from sim.world.format import Persona, Population
 from sim.world.kinds import Value, label_of
+from sim.world.sheet import sheet_problems
 from sim.world.source import KeyPath, Source, read_yaml
 from sim.world.validation import validate
 from sim.world.world import World
@@ -32,6 +33,50 @@ def read_personas(source: Source, folder: Path) -> dict[str, Source]:
             found[name] = read_yaml(known[name])
             source.problems += found[name].problems
     return _written_out(source, found)
+
+
+def persona_problems(persona: Persona, name: str, of: Source) -> list[Problem]:
+    """What is wrong with a persona whose file is called ``name``, beside its form."""
+    problems = [of.problem(("prompt",), "template", problem) for problem in sheet_problems(persona)]
+    if persona.persona != name:
+        problems.append(of.problem(("persona",), "name", f"'{persona.persona}' is not the file's name"))
+    return problems
+
+
+def find_persona(name: str) -> tuple[Persona, Path, str | None]:
+    """A persona by its id or file, the file it stands in, and the population that it is of, if any.
+
+    Raises:
+        DefinitionError: if there is none, or with every problem of its file.
+    """
+    known = list_personas()
+    given = Path(name)
+    path = given if given.suffix in {".yaml", ".yml"} else known.get(name)
+    if path is None:
+        path = next((p for n, p in known.items() if name.startswith(f"{n}_") and name in _ids(p)), None)
+    if path is None:
+        raise DefinitionError(f"no persona '{name}'{did_you_mean(name, known)}")
+    read = read_yaml(path)
+    whole = Source({}, problems=list(read.problems))
+    found = _written_out(whole, {path.stem: read})
+    wanted = path.stem if given == path else name
+    if wanted not in found and not whole.problems:
+        raise DefinitionError(f"'{wanted}' is a population{did_you_mean(name, found)}")
+    if wanted not in found:
+        raise DefinitionError.of(whole.problems)
+    persona = validate(found[wanted], Persona)
+    problems = [*whole.problems, *found[wanted].problems]
+    problems += persona_problems(persona, wanted, found[wanted]) if persona is not None else []
+    if problems or persona is None:
+        raise DefinitionError.of(problems)
+    return persona, path, None if wanted == path.stem else path.stem
+
+
+def _ids(path: Path) -> set[str]:
+    """The ids of those in a population."""
+    value = read_yaml(path).value
+    people = value.get("people") if isinstance(value, dict) and "population" in value else None
+    return {f"{path.stem}_{each}" for each in people} if isinstance(people, dict) else set()
 
 
 def _personas_of(role: Any) -> list[str]:

@@ -88,6 +88,11 @@ def read_yaml(path: Path, shown: str | None = None) -> Source:
     return _parse(text, source)
 
 
+def read_text(text: str, name: str) -> Source:
+    """Read YAML that is in no file yet; whatever is wrong with it is in ``problems`` of what is returned."""
+    return _parse(text, Source(name=name))
+
+
 def _parse(text: str, source: Source) -> Source:
     name = source.name
     loader: Any = None

@@ -1,0 +1,1 @@
+"""Personas from elsewhere, read as data."""
