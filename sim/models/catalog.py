@@ -21,7 +21,7 @@ from sim.world.validation import validate
 
 APP = "roleplay-sim"
 FILE = "models.yaml"
-OWN = frozenset({"scripted", "human"})
+OWN = frozenset({"scripted", "human", "acts"})
 """Names of what answers without an endpoint."""
 
 
