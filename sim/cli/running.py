@@ -139,11 +139,12 @@ def run(
 
 def listener(agents: Iterable[str], shown_to: Iterable[str] = ()) -> Callable[[dict[str, Any]], None]:
     """What prints the transcript as records come, to all or only what some of the agents hear."""
-    from sim.cli.show import Screen  # noqa: PLC0415
+    from sim.cli.show import console  # noqa: PLC0415
+    from sim.read.screen import Screen  # noqa: PLC0415
     from sim.read.transcript import Transcript  # noqa: PLC0415
     from sim.record.records import READER, Header  # noqa: PLC0415
 
-    screen = Screen(agents)
+    screen = Screen(console(), agents)
     transcript: list[Transcript] = []
 
     def listen(record: dict[str, Any]) -> None:

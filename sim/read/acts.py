@@ -34,6 +34,9 @@ def to_acts(log: RunLog, *, lines: bool = False) -> str:
     return text
 
 
+_TOLD: tuple[type[Any], ...] = (Call, Refusal, Intervention, Turn)
+
+
 class _Dumper(yaml.SafeDumper):
     """Writes text of several lines, such as code, line by line."""
 
@@ -67,7 +70,7 @@ def _turns(log: RunLog) -> Iterator[dict[str, Any]]:
     spec, language = Transcript(log.header).world, log.header.language
     answers: dict[tuple[int, int], dict[int, str]] = {}
     refused: dict[tuple[int, int], set[int]] = {}
-    for record in log.records.of(Call, Refusal, Intervention, Turn):
+    for record in log.records.of(*_TOLD):
         place = record.episode, record.turn
         if isinstance(record, Call) and record.purpose in {"turn", "repair", "look_up"}:
             answers.setdefault(place, {})[record.attempt] = record.answer
