@@ -6,6 +6,8 @@ the package is imported before such a file is found, and AutoGen never is.
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,22 +18,27 @@ if TYPE_CHECKING:
     from sim.cases.reading import Trial
     from sim.cases.trying import Bench
 
-_OPTION = "sim_update_golden"
+_OPTION = "--update-golden"
+_WORLDS = ("world.yaml", "*/world.yaml", "worlds/*/world.yaml")
+"""Where worlds are, seen from the folder in which pytest is started."""
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--update-golden``, unless another plugin has an option of that name."""
-    group = parser.getgroup("roleplay-sim", "cases of role-play worlds")
-    try:
-        group.addoption(
-            "--update-golden",
-            dest=_OPTION,
-            action="store_true",
-            default=False,
-            help="write the golden transcripts of worlds anew",
-        )
-    except ValueError:
+    """Add ``--update-golden`` where there are worlds, unless another plugin has an option of that name."""
+    if not any(next(Path().glob(pattern), None) for pattern in _WORLDS) or _is_taken(parser):
         return
+    group = parser.getgroup("roleplay-sim", "cases of role-play worlds")
+    with contextlib.suppress(ValueError, argparse.ArgumentError):
+        words = "write the golden transcripts of worlds anew"
+        group.addoption(_OPTION, dest="update_golden", action="store_true", default=False, help=words)
+
+
+def _is_taken(parser: pytest.Parser) -> bool:
+    """Whether there is such an option; before pytest 9 a second one is told only when options are read."""
+    groups = [getattr(parser, "_anonymous", None), *getattr(parser, "_groups", ())]
+    options = [option for group in groups for option in getattr(group, "options", ())]
+    return any(_OPTION in option.names() for option in options)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> CasesOfWorld | None:
@@ -52,7 +59,7 @@ def _bench(config: pytest.Config) -> Bench:
     from sim.cases.trying import Bench  # noqa: PLC0415
 
     if _BENCH not in config.stash:
-        config.stash[_BENCH] = Bench(Worlds(), bool(config.getoption(_OPTION, default=False)))
+        config.stash[_BENCH] = Bench(Worlds(), bool(config.getoption("update_golden", default=False)))
     return config.stash[_BENCH]
 
 

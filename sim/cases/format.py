@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -23,6 +24,11 @@ def _as_wanted(value: Any) -> Any:
         return [as_acts(each) for each in value]
     acts = as_acts(value)
     return [{name: fields} for name, fields in acts.items()] if isinstance(acts, dict) else acts
+
+
+def _is_inside(file: str) -> bool:
+    path = PurePosixPath(file)
+    return not path.is_absolute() and ".." not in path.parts and "\\" not in file and ":" not in file
 
 
 Conditions = Annotated[list[Expression], BeforeValidator(_as_conditions)]
@@ -99,6 +105,11 @@ class Case(Part):
             raise ValueError("'acts' names a file and 'turns' are the acts themselves: one of them is enough")
         if self.then is not None and self.acts is None and not self.turns:
             raise ValueError("'then' says who goes on where acts end, and there are none")
+        for file in (self.acts, self.golden):
+            if file is not None and not _is_inside(file):
+                raise ValueError(f"'{file}' must be a file in this folder or below it")
+        if self.golden is not None and not self.golden.endswith((".txt", ".md")):
+            raise ValueError(f"golden: '{self.golden}' must be a file of text, .txt or .md: it is written over")
         for name, given in (("seed", self.seed), ("lang", self.lang)):
             if self.golden is not None and len(given) > 1 and f"{{{name}}}" not in self.golden:
                 raise ValueError(f"each {name} needs a golden file of its own: write {{{name}}} in its name")

@@ -11,7 +11,7 @@ from sim.cases.misfits import conditions_of
 from sim.cases.play import Played
 from sim.cases.reading import Trial
 from sim.engine.situation import scope
-from sim.world.kinds import to_json
+from sim.world.kinds import CONTROL, to_json
 from sim.world.source import Key
 from sim.world.world import World
 
@@ -28,7 +28,8 @@ class Failure:
     def __str__(self) -> str:
         where = [f"episode {self.episode}"] if self.episode is not None else []
         where += [f"turn {self.turn}"] if self.turn is not None else []
-        return f"{self.place}: {', '.join(where)}{': ' if where else ''}{self.message}"
+        text = f"{self.place}: {', '.join(where)}{': ' if where else ''}{self.message}"
+        return CONTROL.sub("", text)
 
 
 def judge(trial: Trial, played: Played) -> list[Failure]:
@@ -85,8 +86,10 @@ class _Judge:
                 self._fail((), f"the rule '{episode.breach}' is broken", turn, episode)
         if expect.outcome and episode.outcome not in expect.outcome:
             wanted = " or ".join(f"'{name}'" for name in expect.outcome)
-            got = f"the end is '{episode.outcome}'" if episode.outcome else f"there is no end: {self._stopped}"
-            self._fail(("outcome",), f"{got}, not {wanted}", turn, episode)
+            told = f"the end is '{episode.outcome}', not {wanted}"
+            if episode.outcome is None:
+                told = f"there is no end, but {wanted} is expected: {self._stopped}"
+            self._fail(("outcome",), told, turn, episode)
 
     def _path(self, episode: Episode) -> None:
         names = [name for name, _ in episode.path]

@@ -42,11 +42,7 @@ class Bench:
     keep: Path | None = None
 
     def attempt(self, trial: Trial) -> Verdict:
-        """Try one run of a case; what cannot be played is a failure like others.
-
-        Raises:
-            RunLogError: if its log is to be kept and cannot be.
-        """
+        """Try one run of a case; what cannot be played is a failure like others."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "run.jsonl" if self.keep is None else self.keep / f"{_file_name(trial)}.jsonl"
             path.unlink(missing_ok=True)

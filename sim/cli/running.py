@@ -117,7 +117,7 @@ def run(
     kept = cache_for(cache.value)
     from sim.stage.adapter.chat import play  # noqa: PLC0415 - AutoGen is slow to import; wrong input is told before
 
-    people = [agent for agent in loaded.agents if cast[agent] is person]
+    people = [agent for agent in loaded.agents if getattr(cast[agent], "then", cast[agent]) is person]
     shown_to = people if len(people) < len(loaded.agents) else []  # who plays sees no more than its role hears
     listen = None if as_json else listener(loaded.agents, shown_to)
     with LogWriter(path) as log:

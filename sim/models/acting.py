@@ -118,7 +118,7 @@ class Script:
         said, _ = answers[min(attempt, len(answers) - 1)]
         if not said.refused:
             why = "; ".join(record["reasons"])
-            told = f"the answer of {record['role']} was refused: {why}"
+            told = f"the answer of {record['role']} was refused: {why}; 'refused: true' says that it must be"
             raise ActsMismatch(f"{entry.place}: turn {record['turn']}: {told}", record["turn"])
         self._refused.add((record["episode"], record["turn"], attempt))
 
@@ -154,9 +154,10 @@ class Actor:
 
     def __init__(self, script: Script, then: Model | None, scripted: Scripted | None = None) -> None:
         self._script = script
-        self._then = then
+        self.then = then
         self._scripted = scripted
         others = [each for each in (scripted, then) if each is not None]
+        self.models = tuple(others)
         self.is_remote = getattr(then, "is_remote", False)
         described = [d for each in others for d in each.description.get("first_of") or [dict(each.description)]]
         different = [d for i, d in enumerate(described) if d not in described[:i]]
@@ -173,9 +174,9 @@ class Actor:
             ActsMismatch: if the turn is not the one's whom the file names.
         """
         entry = self._script.at(request.situation.episode, request.turn)
-        if entry is None and self._then is not None:
-            reply = answered(self._then, request)
-            return replace(reply, model=reply.model or self._then.name)
+        if entry is None and self.then is not None:
+            reply = answered(self.then, request)
+            return replace(reply, model=reply.model or self.then.name)
         if request.purpose in {"summary", "digest"}:
             return _reply(request, request.draft)
         if entry is None:

@@ -38,7 +38,11 @@ _TOLD: tuple[type[Any], ...] = (Call, Refusal, Intervention, Turn)
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes text of several lines, such as code, line by line."""
+    """Writes text of several lines, such as code, line by line, and what is repeated again."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """No aliases: files of acts have none."""
+        return True
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:

@@ -81,7 +81,7 @@ class Providers:
     def _again(self, description: Mapping[str, Any]) -> Model:
         name, others = str(description.get("name", "")), description.get("first_of")
         if isinstance(others, list):
-            asked = [each for each in others if each != ACTS_DESCRIPTION]
+            asked = [each for each in others if each != ACTS_DESCRIPTION] or others
             return self.described(asked[0]) if len(asked) == 1 else FirstOf([self.described(e) for e in asked])
         if "base_url" not in description:
             return self.model(name)
@@ -110,9 +110,7 @@ class Providers:
         if text == "scripted":
             return Scripted()
         if text == ACTS:
-            raise DefinitionError(
-                "a file of acts is played by 'sim run WORLD --acts FILE'; say who goes on: --model"
-            )
+            raise DefinitionError("a file of acts is no model; it is played by 'sim run WORLD --acts FILE'")
         if text == "human" and self.human is not None:
             return self.human
         entry = self.catalog.entry(text) if self.base_url is None else self.catalog.spec.models.get(text)
