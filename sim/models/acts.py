@@ -85,6 +85,10 @@ MAX_LINES = 50_000_000
 """Bytes of a file of JSON lines; one of YAML may have as many as a world."""
 
 
+MOST_TURNS = 100_000
+"""Turns of a file, the scripted ones among them."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """A turn of a file and where it stands."""
@@ -124,7 +128,13 @@ class Acts:
 
 
 def acts_of(turns: Sequence[ActedTurn], source: Source, path: KeyPath, spec: ActsFile | None = None) -> Acts:
-    """The acts of turns that stand at ``path`` in a source."""
+    """The acts of turns that stand at ``path`` in a source.
+
+    Raises:
+        DefinitionError: if they are too many.
+    """
+    if sum(turn.scripted or 1 for turn in turns) > MOST_TURNS:
+        raise DefinitionError(str(source.problem(path, "too-large", f"more than {MOST_TURNS:,} turns")))
     episodes: dict[int, list[Entry]] = {}
     for index, turn in enumerate(turns):
         problem = source.problem((*path, index), "", "")
@@ -169,9 +179,9 @@ def _read_lines(path: Path, name: str) -> Source:
         if not line.strip():
             continue
         try:
-            value = json.loads(line)
+            value = json.loads(line, object_pairs_hook=_once)
         except (ValueError, RecursionError) as error:
-            why = getattr(error, "msg", "nested too deep")
+            why = "nested too deep" if isinstance(error, RecursionError) else getattr(error, "msg", str(error))
             column = getattr(error, "colno", 1)
             source.problems.append(Problem(name, number, column, "json", f"not valid JSON: {why}"))
             continue
@@ -183,6 +193,14 @@ def _read_lines(path: Path, name: str) -> Source:
         turns.append(value)
     source.value = {**head, "turns": turns}
     return source
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object in which each key stands once."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands twice in the same object")
+    return found
 
 
 _TURN = set(ActedTurn.model_fields)

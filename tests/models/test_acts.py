@@ -93,9 +93,21 @@ def test_every_broken_line_of_json_is_told(tmp_path: Path) -> None:
     with pytest.raises(DefinitionError) as caught:
         read_acts(path, "acts.jsonl")
     assert str(caught.value) == "acts.jsonl:2:10: not valid JSON: Expecting value"
+    twice = write(tmp_path, '{"says": "a", "says": "b"}\n', "acts.jsonl")
+    with pytest.raises(
+        DefinitionError, match="acts.jsonl:1:1: not valid JSON: a key stands twice in the same object"
+    ):
+        read_acts(twice, "acts.jsonl")
     with pytest.raises(DefinitionError) as caught:
         read_acts(write(tmp_path, '{"says": "a"}\n{"syas": "b"}\n', "acts.jsonl"), "acts.jsonl")
     assert str(caught.value).startswith("acts.jsonl:2:1: turns.1.syas: unknown key 'syas'; did you mean 'says'?")
+
+
+def test_too_many_turns_are_refused_before_they_are_counted_out(tmp_path: Path) -> None:
+    """A line can stand for thousands."""
+    text = "turns:\n" + "- {scripted: 10000}\n" * 11
+    with pytest.raises(DefinitionError, match=r"^acts\.yaml:1:1: turns: more than 100,000 turns$"):
+        read_acts(write(tmp_path, text), "acts.yaml")
 
 
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
