@@ -38,8 +38,7 @@ def judge(trial: Trial, played: Played) -> list[Failure]:
     if conditions.problems:
         return [Failure(place, message) for place, message in conditions.problems]
     if played.mismatch is not None:
-        place, _, message = str(played.mismatch).partition(": ")
-        return [Failure(place, message)]
+        return [Failure(played.mismatch.place, played.mismatch.told, played.mismatch.turn)]
     history = History(played.world, played.log, conditions.compiled)
     return _Judge(trial, played, history).failures()
 

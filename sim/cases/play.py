@@ -9,6 +9,8 @@ from sim.cases.reading import Trial, shown
 from sim.errors import DefinitionError
 from sim.models.acting import ActedOutside, ActsEnded, ActsMismatch, Script
 from sim.models.acts import Acts, acts_of, read_acts
+from sim.models.model import Model
+from sim.models.scripted import Scripted
 from sim.record.log import LogWriter, RunLog
 from sim.stage.casting import models_for, speakers
 from sim.stage.run import Run, Settings, settings_for
@@ -72,9 +74,18 @@ def _acts(trial: Trial) -> Acts | None:
     return read_acts(path, shown(path))
 
 
+def _scripted(trial: Trial, world: World) -> dict[str, Model]:
+    """The scripted model for everybody, people too; functions of the world answer for their roles."""
+    for name, role in world.spec.roles.items():
+        if role.kind == "executor":
+            told = f"'{name}' runs code, and no case does: give acts to the end, which say what came of it"
+            raise DefinitionError(f"{trial.place()}: {told}")
+    return models_for(world, {}, human=Scripted())
+
+
 def _played(trial: Trial, world: World, settings: Settings, acts: Acts | None, log_path: Path) -> Played:
     script = Script(acts, world) if acts is not None else None
-    others = models_for(world, {}) if script is None or trial.case.then is not None else None
+    others = _scripted(trial, world) if script is None or trial.case.then is not None else None
     cast = script.cast(others, speakers(world)) if script is not None else others or {}
     stopped, mismatch = "", None
     with LogWriter(log_path) as log:

@@ -13,6 +13,7 @@ from sim.cases.play import Worlds, play
 from sim.cases.reading import Trial
 from sim.errors import SimError
 from sim.read.coverage import Coverage
+from sim.record.log import free_path
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,9 @@ class Bench:
     def attempt(self, trial: Trial) -> Verdict:
         """Try one run of a case; what cannot be played is a failure like others."""
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "run.jsonl" if self.keep is None else self.keep / f"{_file_name(trial)}.jsonl"
-            path.unlink(missing_ok=True)
+            path = Path(folder) / "run.jsonl"
+            if self.keep is not None:
+                path = free_path(self.keep, _file_name(trial), trial.seed or 0)
             try:
                 played = play(trial, self.worlds, path)
                 if self.coverage is not None:
@@ -59,7 +61,7 @@ class Bench:
         return Verdict(trial, tuple(failures), turns)
 
 
-_PLACED = re.compile(r"^(\S+:\d+)(?::\d+)?: (.*)$")
+_PLACED = re.compile(r"^(.+?\.(?:ya?ml|jsonl|ndjson|py):\d+)(?::\d+)?: (.*)$")
 
 
 def _failure(trial: Trial, line: str) -> Failure:
@@ -69,5 +71,5 @@ def _failure(trial: Trial, line: str) -> Failure:
 
 
 def _file_name(trial: Trial) -> str:
-    words = f"{trial.world.parent.name}-{trial.file.stem}-{trial.title}"
+    words = f"{trial.world.parent.name}-{trial.name}-{trial.language or ''}"
     return re.sub(r"[^\w-]+", "-", words).strip("-")

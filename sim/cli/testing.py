@@ -24,7 +24,9 @@ FailUnder = Annotated[
 def run_cases(
     world: Annotated[
         str | None,
-        typer.Argument(help="A world's name, its folder, or its world.yaml; all that have cases if left out."),
+        typer.Argument(
+            help="A world's name, its folder, or its world.yaml; all that have cases if left out.", metavar="WORLD"
+        ),
     ] = None,
     name: Annotated[str, typer.Option("-k", metavar="NAME", help="Only cases with this in their name.")] = "",
     update_golden: Annotated[
@@ -105,7 +107,7 @@ def _row(verdict: Verdict) -> dict[str, Any]:
 @app.command(name="coverage")
 def show_coverage(
     runs: Annotated[
-        list[str] | None, typer.Argument(help="Runs, by id or log file; all in runs/ if left out.", metavar="RUN…")
+        list[str] | None, typer.Argument(help="Runs, by id or log file; all in runs/ if left out.", metavar="RUN")
     ] = None,
     fail_under: FailUnder = None,
     as_json: Json = False,

@@ -33,9 +33,11 @@ Listener = Callable[[dict[str, Any]], None]
 class ActsMismatch(MismatchError):
     """A file of acts does not fit the run: another speaker, a refusal, or none where there should be one."""
 
-    def __init__(self, message: str, turn: int | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, place: str, turn: int, told: str) -> None:
+        super().__init__(f"{place}: turn {turn}: {told}")
+        self.place = place
         self.turn = turn
+        self.told = told
 
 
 class ActsEnded(ModelError):
@@ -88,7 +90,7 @@ class Script:
             return situation.streams.at("selection", situation.turn).pick(among)
         if speaker not in among:
             told = f"'{speaker}' is expected to speak, but may not be chosen; who may: {', '.join(among)}"
-            raise ActsMismatch(f"{entry.place}: turn {turn}: {told}", turn)
+            raise ActsMismatch(entry.place, turn, told)
         return speaker
 
     def watch(self, listener: Listener | None = None) -> Listener:
@@ -119,7 +121,7 @@ class Script:
         if not said.refused:
             why = "; ".join(record["reasons"])
             told = f"the answer of {record['role']} was refused: {why}; 'refused: true' says that it must be"
-            raise ActsMismatch(f"{entry.place}: turn {record['turn']}: {told}", record["turn"])
+            raise ActsMismatch(entry.place, record["turn"], told)
         self._refused.add((record["episode"], record["turn"], attempt))
 
     def _turn(self, record: Mapping[str, Any]) -> None:
@@ -131,7 +133,7 @@ class Script:
         for attempt, (said, is_look_up) in enumerate(entry.answers):
             if said.refused and not is_look_up and (episode, turn, attempt) not in self._refused:
                 told = f"the answer of {record['speaker']} was to be refused, and was not"
-                raise ActsMismatch(f"{entry.place}: turn {turn}: {told}", turn)
+                raise ActsMismatch(entry.place, turn, told)
 
     def check_played(self) -> None:
         """Check that no turn of the file is left over.
@@ -144,7 +146,7 @@ class Script:
             if taken < len(entries):
                 outcome = self._ended.get(episode)
                 ended = f"the run ended after turn {taken}" + (f" ({outcome})" if outcome else "")
-                raise ActsMismatch(f"{entries[taken].place}: turn {taken + 1} was not played: {ended}", taken + 1)
+                raise ActsMismatch(entries[taken].place, taken + 1, f"it was not played: {ended}")
 
 
 class Actor:
@@ -201,7 +203,7 @@ def _check_speaker(entry: Entry, request: Request) -> None:
     may = members(world, scope(world, situation), state.speakers)
     told = f"'{speaker}' is expected to speak, but the turn is that of '{request.role}'"
     who = f"in '{state.name}' ({state.order}) speak: {', '.join(may)}"
-    raise ActsMismatch(f"{entry.place}: turn {request.turn}: {told}; {who}", request.turn)
+    raise ActsMismatch(entry.place, request.turn, f"{told}; {who}")
 
 
 def _text(said: Said, is_look_up: bool, request: Request) -> str:

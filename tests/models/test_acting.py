@@ -112,7 +112,7 @@ def test_turns_that_are_left_over_are_an_error(shop: World, tmp_path: Path) -> N
     """The log is whole, for the run had ended."""
     with pytest.raises(ActsMismatch) as caught:
         acted(shop, tmp_path, [{"does": {"pay": 3}}, {}, {"says": "Hello?"}])
-    assert str(caught.value) == "acts.yaml:4: turn 3 was not played: the run ended after turn 2 (sold)"
+    assert str(caught.value) == "acts.yaml:4: turn 3: it was not played: the run ended after turn 2 (sold)"
     assert RunLog.open(tmp_path / "run.jsonl").is_complete
 
 

@@ -95,7 +95,7 @@ def test_every_broken_line_of_json_is_told(tmp_path: Path) -> None:
     assert str(caught.value) == "acts.jsonl:2:10: not valid JSON: Expecting value"
     twice = write(tmp_path, '{"says": "a", "says": "b"}\n', "acts.jsonl")
     with pytest.raises(
-        DefinitionError, match="acts.jsonl:1:1: not valid JSON: a key stands twice in the same object"
+        DefinitionError, match=r"acts\.jsonl:1:1: not valid JSON: a key stands twice in the same object"
     ):
         read_acts(twice, "acts.jsonl")
     with pytest.raises(DefinitionError) as caught:
