@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "sim"
-LAYERS = ["errors", "world", "engine", "record", "models", "stage", "read", "cli"]
+LAYERS = ["errors", "world", "engine", "record", "models", "stage", "read", "cases", "cli", "pytest_plugin"]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -18,6 +18,7 @@ from sim.cli import (  # noqa: F401 - they add their commands to the app
     resuming,
     running,
     stats,
+    testing,
     verifying,
 )
 from sim.cli.app import app

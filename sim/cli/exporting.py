@@ -24,6 +24,7 @@ class Format(StrEnum):
     xes = "xes"
     openai = "openai"
     otel = "otel"
+    acts = "acts"
 
 
 ENDINGS = {"jsonl": "openai"}
@@ -59,7 +60,8 @@ class Options:
 def export(
     run: RunName = None,
     to: Annotated[
-        Format | None, typer.Option(help="md, csv, html, xes, openai or otel; else the ending of -o, else md.")
+        Format | None,
+        typer.Option(help="md, csv, html, xes, openai, otel or acts; else the ending of -o, else md."),
     ] = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="A file; the terminal if left out.")] = None,
     as_role: Annotated[
@@ -76,7 +78,7 @@ def export(
         bool, typer.Option("--content", help="otel: tell what was asked and answered too, secrets and all.")
     ] = False,
 ) -> None:
-    """Export a run: for people, spreadsheets, process mining (xes), fine-tuning (openai), or tracing (otel).
+    """Export a run: for people, spreadsheets, process mining (xes), fine-tuning (openai), tracing, or as acts.
 
     Example: sim export --to html -o visit.html
     """
@@ -92,7 +94,7 @@ def export(
     if endpoint is not None:
         _send(log, endpoint, content)
         return
-    made = _exported(log, kind, options)
+    made = _exported(log, kind, options, is_lines=out is not None and ending == "jsonl")
     if out is None:
         made(sys.stdout.write)
         return
@@ -109,7 +111,7 @@ def export(
 Write = Callable[[str], object]
 
 
-def _exported(log: Any, kind: str, options: Options) -> Callable[[Write], None]:
+def _exported(log: Any, kind: str, options: Options, *, is_lines: bool) -> Callable[[Write], None]:
     """What writes the export, piece by piece; what can be refused is refused before anything is written."""
     match kind:
         case "html":
@@ -124,6 +126,10 @@ def _exported(log: Any, kind: str, options: Options) -> Callable[[Write], None]:
             from sim.read.xes import events  # noqa: PLC0415
 
             return _pieces(events(log, options.language))
+        case "acts":
+            from sim.read.acts import to_acts  # noqa: PLC0415
+
+            return _pieces([to_acts(log, lines=is_lines)])
         case "otel":
             spans = _spans()
             return _pieces(spans.to_json(spans.to_spans(log, _contents(log) if options.content else None)))
@@ -179,11 +185,22 @@ class Documented(StrEnum):
     """What has a schema."""
 
     log = "log"
+    acts = "acts"
+    cases = "cases"
 
 
 @app.command()
-def schema(of: Annotated[Documented, typer.Argument(help="log: the records of a run log.")]) -> None:
-    """Print the JSON Schema of a format, with what each field means. Example: sim schema log > log.schema.json."""
-    from sim.record import schema as schemas  # noqa: PLC0415
+def schema(
+    of: Annotated[
+        Documented, typer.Argument(help="log: the records of a run log; acts, cases: files for tests of worlds.")
+    ],
+) -> None:
+    """Print the JSON Schema of a format. Example: sim schema log > log.schema.json."""
+    if of is Documented.log:
+        from sim.record import schema as records  # noqa: PLC0415 - heavy; `sim --help` needs none of it
 
-    print_json({Documented.log: schemas.schema}[of]())
+        print_json(records.schema())
+        return
+    from sim.cases.schema import schema as files  # noqa: PLC0415 - as above
+
+    print_json(files(of.value))

@@ -30,7 +30,8 @@ def replay(
     episode: Annotated[int | None, typer.Option(min=1, help="Only this episode; all if left out.")] = None,
 ) -> None:
     """Play a run's transcript. Example: sim replay --as cashier --speed 2."""
-    from sim.cli.show import Screen  # noqa: PLC0415
+    from sim.cli.show import console  # noqa: PLC0415
+    from sim.read.screen import Screen  # noqa: PLC0415
     from sim.read.transcript import Transcript  # noqa: PLC0415
     from sim.record.log import RunLog, find_run  # noqa: PLC0415
     from sim.record.records import EpisodeStarted  # noqa: PLC0415
@@ -38,7 +39,7 @@ def replay(
     log = RunLog.open(find_run(run))
     transcript = Transcript(log.header, *([as_role] if as_role else []))
     start = 0 if at is None else log.turn(at, episode)[0]
-    screen = Screen(log.header.models, speed)
+    screen = Screen(console(), log.header.models, speed)
     records = log.records.after(start)
     if episode is not None:
         records = (r for r in records if getattr(r, "episode", None) == episode)

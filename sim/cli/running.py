@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,20 +27,32 @@ from sim.cli.options import (
 from sim.errors import DefinitionError, ModelError
 
 if TYPE_CHECKING:
+    from sim.models.acting import Script
+    from sim.models.acts import Acts, ActsFile
     from sim.models.model import Model
     from sim.read.ledger import Row
+    from sim.record.log import RunLog
     from sim.record.records import Header
     from sim.stage.providers import Providers
+    from sim.world.world import World
 
 
 @app.command()
 def run(
     world: WorldName,
-    seed: Annotated[int, typer.Option(help="What all random choices follow from.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(help="What all random choices follow from; 0 if left out.", show_default=False)
+    ] = None,
     lang: Annotated[str | None, typer.Option(help="One of the world's languages, such as zh.")] = None,
     variant: Annotated[str | None, typer.Option(help="A variant of the world.")] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="FACT=VALUE", help="Start with this fact. Repeatable.")
+    ] = None,
+    acts: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What agents say and do, turn by turn (docs/testing.md).")
+    ] = None,
+    then: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="Who goes on where the acts end, such as 'scripted'.")
     ] = None,
     model: ModelNames = None,
     base_url: BaseUrl = None,
@@ -71,59 +84,68 @@ def run(
     """
     from sim.cli.person import Person  # noqa: PLC0415 - heavy; `sim --help` needs none of it
     from sim.models import catalog  # noqa: PLC0415
+    from sim.models.acting import ActedOutside  # noqa: PLC0415
     from sim.models.outside import Live  # noqa: PLC0415
     from sim.record.log import LogWriter, free_path  # noqa: PLC0415
-    from sim.stage.casting import models_for  # noqa: PLC0415
+    from sim.stage.casting import models_for, speakers  # noqa: PLC0415
     from sim.stage.fitting import check_room  # noqa: PLC0415
     from sim.stage.providers import Providers, budget_for, cache_for, check_budget  # noqa: PLC0415
     from sim.stage.run import Run, parse_facts, settings_for  # noqa: PLC0415
     from sim.world.library import load  # noqa: PLC0415
 
-    loaded = load(world, variant=variant, code=not no_code)
-    facts = parse_facts(loaded, pairs(set_ or []))
-    settings = settings_for(loaded, seed=seed, language=lang, facts=facts, episodes=episodes)
+    plan = acted(acts, then, model)
+    loaded = load(world, variant=variant or plan.spec.variant, code=not no_code)
+    seed = seed if seed is not None else plan.spec.seed or 0
+    facts = {**plan.spec.facts, **parse_facts(loaded, pairs(set_ or []))}
+    settings = settings_for(
+        loaded, seed=seed, language=lang or plan.spec.lang, facts=facts, episodes=episodes or plan.spec.episodes
+    )
     path = out or free_path(Path("runs"), loaded.name, seed)
     folder = (work_dir or Path("work") / path.name.removesuffix(".jsonl")) if allow_exec else None
     person = Person()
     listed = catalog.load()
     told()
     providers = Providers(listed, base_url, key_env, temperature, human=person)
-    given = models_of(model or [], providers)
-    cast = models_for(loaded, given, human=person, exec_folder=folder, seed=seed)
+    given = models_of([then] if then is not None else model or [], providers)
+    script = plan.script(loaded)
+    others = None
+    if script is None or then is not None:
+        others = models_for(loaded, given, human=person, exec_folder=folder, seed=seed)
+    cast = script.cast(others, speakers(loaded)) if script is not None else others or {}
     budget = budget_for(loaded, listed, max_tokens, max_cost)
     check_budget(budget, cast)
     check_room(loaded, settings, cast)
     kept = cache_for(cache.value)
     from sim.stage.adapter.chat import play  # noqa: PLC0415 - AutoGen is slow to import; wrong input is told before
 
-    people = [agent for agent in loaded.agents if cast[agent] is person]
+    people = [agent for agent in loaded.agents if getattr(cast[agent], "then", cast[agent]) is person]
     shown_to = people if len(people) < len(loaded.agents) else []  # who plays sees no more than its role hears
     listen = None if as_json else listener(loaded.agents, shown_to)
     with LogWriter(path) as log:
-        live = Live(person.pick)
         played = Run(
             loaded,
             settings,
             cast,
             log,
-            listen,
-            live,
+            listen if script is None else script.watch(listen),
+            Live(person.pick) if script is None else ActedOutside(script, person.pick if then else None),
             cache=kept,
             budget=budget,
             parallel=parallel,
             pace=pace,
         )
-        to_the_end(lambda: play(played), path)
+        to_the_end(lambda: play(played), path, script)
     report(path, as_json, folder if folder and folder.is_dir() else None)
 
 
 def listener(agents: Iterable[str], shown_to: Iterable[str] = ()) -> Callable[[dict[str, Any]], None]:
     """What prints the transcript as records come, to all or only what some of the agents hear."""
-    from sim.cli.show import Screen  # noqa: PLC0415
+    from sim.cli.show import console  # noqa: PLC0415
+    from sim.read.screen import Screen  # noqa: PLC0415
     from sim.read.transcript import Transcript  # noqa: PLC0415
     from sim.record.records import READER, Header  # noqa: PLC0415
 
-    screen = Screen(agents)
+    screen = Screen(console(), agents)
     transcript: list[Transcript] = []
 
     def listen(record: dict[str, Any]) -> None:
@@ -136,10 +158,48 @@ def listener(agents: Iterable[str], shown_to: Iterable[str] = ()) -> Callable[[d
     return listen
 
 
-def to_the_end(play: Callable[[], None], path: Path) -> None:
-    """Play, and say how to go on should it stop before the end."""
+@dataclass(frozen=True)
+class Acted:
+    """What a run takes from a file of acts, if there is one."""
+
+    acts: Acts | None
+    spec: ActsFile
+
+    def script(self, world: World) -> Script | None:
+        """The acts for a world; raises ``DefinitionError`` if they do not fit it."""
+        from sim.models.acting import Script  # noqa: PLC0415 - as in `run`
+
+        return Script(self.acts, world) if self.acts is not None else None
+
+
+def acted(path: Path | None, then: str | None, models: list[str] | None) -> Acted:
+    """Read the file of acts, and refuse options that do not go with it.
+
+    Raises:
+        DefinitionError: naming the option, or with every problem of the file.
+    """
+    from sim.models.acts import ActsFile, read_acts  # noqa: PLC0415 - as in `run`
+
+    if path is None:
+        if then is not None:
+            raise DefinitionError("--then says who goes on where a file of acts ends; it goes with --acts FILE")
+        return Acted(None, ActsFile())
+    if models:
+        raise DefinitionError("with --acts the file answers for all; --then MODEL says who goes on where it ends")
+    acts = read_acts(path)
+    return Acted(acts, acts.spec)
+
+
+def to_the_end(play: Callable[[], None], path: Path, script: Script | None = None) -> None:
+    """Play, and say how to go on should it stop before the end; acts must all be played, and may end before."""
+    from sim.models.acting import ActsEnded  # noqa: PLC0415 - as in `run`
+
     try:
         play()
+        if script is not None:
+            script.check_played()
+    except ActsEnded as ended:
+        typer.echo(f"{ended}; 'sim resume {path} --model scripted' goes on", err=True)
     except (ModelError, KeyboardInterrupt) as error:
         typer.echo(
             f"stopped; the log keeps everything before, and 'sim resume {path}' goes on from there", err=True
@@ -192,7 +252,7 @@ def report(path: Path, as_json: bool, work: Path | None) -> None:
     total = book.total
     ends = [r for r in log.records if isinstance(r, EpisodeEnded)]
     last = log.records[-1]
-    turns, minutes = (last.turns, last.time) if isinstance(last, RunEnded) else (0, 0.0)
+    turns, minutes = (last.turns, last.time) if isinstance(last, RunEnded) else _so_far(log)
     outcomes = dict(Counter(str(end.outcome) for end in ends).most_common())
     if as_json:
         print_json(
@@ -233,6 +293,14 @@ def report(path: Path, as_json: bool, work: Path | None) -> None:
         )
     if any(end.breach for end in ends):
         raise typer.Exit(1)
+
+
+def _so_far(log: RunLog) -> tuple[int, float]:
+    """The turns that were taken in a run without an end, and the simulated minutes of the last."""
+    from sim.record.records import Turn  # noqa: PLC0415 - as in `run`
+
+    turns = list(log.records.of(Turn))
+    return len(turns), max((turn.time for turn in turns), default=0.0)
 
 
 def family(header: Header, total: Row | None = None) -> dict[str, Any]:

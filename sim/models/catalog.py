@@ -174,7 +174,7 @@ def _check(spec: ModelsFile, source: Source) -> None:
     known = {*spec.models, *OWN}
     for name, entry in spec.models.items():
         at = ("models", name)
-        is_taken = name in OWN or name.startswith("random:")
+        is_taken = name in {*OWN, "acts"} or name.startswith("random:")
         if is_taken or name != name.strip() or not name or any(mark in name for mark in "=,"):
             source.problems.append(source.problem(at, "name", f"'{name}' cannot be the name of a model"))
         if entry.key is not None and not entry.key.removeprefix("env:").strip():

@@ -13,6 +13,7 @@ import platformdirs
 
 from sim.engine.streams import Streams
 from sim.errors import DefinitionError
+from sim.models.acting import ACTS, ACTS_DESCRIPTION
 from sim.models.budget import Budget, tightest
 from sim.models.cache import Cache, Use
 from sim.models.catalog import APP, Catalog, Entry, Sampling, key_of, without_credentials
@@ -80,7 +81,8 @@ class Providers:
     def _again(self, description: Mapping[str, Any]) -> Model:
         name, others = str(description.get("name", "")), description.get("first_of")
         if isinstance(others, list):
-            return FirstOf([self.described(each) for each in others])
+            asked = [each for each in others if each != ACTS_DESCRIPTION] or others
+            return self.described(asked[0]) if len(asked) == 1 else FirstOf([self.described(e) for e in asked])
         if "base_url" not in description:
             return self.model(name)
         try:
@@ -107,6 +109,8 @@ class Providers:
             raise DefinitionError("the name of a model is missing")
         if text == "scripted":
             return Scripted()
+        if text == ACTS:
+            raise DefinitionError("a file of acts is no model; it is played by 'sim run WORLD --acts FILE'")
         if text == "human" and self.human is not None:
             return self.human
         entry = self.catalog.entry(text) if self.base_url is None else self.catalog.spec.models.get(text)

@@ -11,6 +11,7 @@ from typing import Any
 
 from sim.engine.situation import Situation
 from sim.errors import DefinitionError, ModelError, RunLogError
+from sim.models.acting import ACTS
 from sim.models.budget import Budget
 from sim.models.cache import Cache
 from sim.models.model import Model, Reply, Request, answered
@@ -189,6 +190,8 @@ def live_models(
         elif name == "human" and providers.human is not None:
             models[agent] = providers.human
         elif spec is None or spec.kind not in {"rule", "executor"}:
+            if name == ACTS:
+                raise DefinitionError("the run was played from a file of acts; say who goes on: --model scripted")
             raise DefinitionError(f"who answered for '{agent}' ('{name}') is not known here")
     return models
 

@@ -229,6 +229,7 @@ def build(
             for agent, role in compiled.cast.items()
             if spec.roles[role].population
         },
+        vocabulary=compiled.vocabulary,
     )
     drawn = fact_problems(made, personas) + name_problems(made, personas)
     if drawn:

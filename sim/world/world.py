@@ -13,6 +13,7 @@ from sim.world.expressions import Compiled
 from sim.world.format import Move, Persona, WorldFile
 from sim.world.kinds import Kind, Value, label_of
 from sim.world.phases import Context, Summary
+from sim.world.vocabulary import Vocabulary
 
 OUT_OF_LIMITS = "out_of_limits"
 BROKEN = "invariant_broken"
@@ -247,7 +248,7 @@ class World:
     and its personas); :func:`sim.world.library.revive` makes the world again from that alone, and ``digest`` is
     the SHA-256 of it. ``next_speakers`` has, for each agent, who may speak after it, where the world says so;
     ``rules`` are the functions of its ``rules.py``, empty where it is not there or not allowed. ``pools`` are the
-    personas of which each episode draws one for an agent.
+    personas of which each episode draws one for an agent. ``vocabulary`` has the names that expressions may use.
     """
 
     spec: WorldFile
@@ -270,6 +271,7 @@ class World:
     variant: str | None = None
     rules: Mapping[str, Rule] = field(default_factory=dict)
     pools: Mapping[str, tuple[Persona, ...]] = field(default_factory=dict)
+    vocabulary: Vocabulary = field(default_factory=lambda: Vocabulary({}))
 
     def __repr__(self) -> str:
         return f"<World {self.name}{f' ({self.variant})' if self.variant else ''} {self.digest[:12]}>"

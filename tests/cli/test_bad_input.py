@@ -155,7 +155,7 @@ def test_no_run_at_all_is_told_with_what_to_do(command: str, sim: Sim, folder: P
         (["show", "--turn", "999", "--prompt", "--json"], ["has no turn 999"]),
         (["cost", "--price-as", "abacus-9000"], ["no price is known for the model 'abacus-9000'"]),
         (["export", "-o", "none/such.md"], ["cannot write none/such.md: No such file or directory"]),
-        (["export", "-o", "."], ["cannot export to '.'; known: csv, html, md"]),
+        (["export", "-o", "."], ["cannot export to '.'; known: acts, csv, html, md"]),
     ],
 )
 def test_a_question_that_a_log_cannot_answer_is_refused(
