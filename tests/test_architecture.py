@@ -8,7 +8,19 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "sim"
-LAYERS = ["errors", "world", "engine", "record", "models", "stage", "read", "cases", "cli", "pytest_plugin"]
+LAYERS = [
+    "errors",
+    "world",
+    "engine",
+    "proof",
+    "record",
+    "models",
+    "stage",
+    "read",
+    "cases",
+    "cli",
+    "pytest_plugin",
+]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

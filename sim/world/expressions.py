@@ -44,8 +44,9 @@ class Compiled:
         names = {unspell(n.name) for n in walk(tree) if isinstance(n, ast.SymbolExpression)}
         self.reads: frozenset[str] = frozenset(n for n in names if n in vocabulary.kinds or n in vocabulary.records)
         self.reads_of_others = self.reads - _own(tree)
-        self._words = {n: n for n in names if n in vocabulary.words and n not in self.reads}
-        self._functions = {n: FUNCTIONS[n][1] for n in names if n in FUNCTIONS and n not in self.reads}
+        self.tree = tree
+        self.words = {n: n for n in names if n in vocabulary.words and n not in self.reads}
+        self.functions = {n: FUNCTIONS[n][1] for n in names if n in FUNCTIONS and n not in self.reads}
         self._varying = tuple(
             sorted(n for n in self.reads if not DataType.is_type(_table(vocabulary, n), DataType.MAPPING))
         )
@@ -55,7 +56,7 @@ class Compiled:
     def _translated(self, tree: Any) -> Evaluator | None:
         """The expression as a Python function; None where some of it is left to the library."""
         try:
-            return Translator({**self._words, **self._functions}, unspell).translate(tree)
+            return Translator({**self.words, **self.functions}, unspell).translate(tree)
         except NotHandled:
             return None
 
@@ -82,7 +83,7 @@ class Compiled:
             return self._seen[key]
         except KeyError:
             pass
-        values = {name: scope[name] for name in self.reads} | self._words | self._functions
+        values = {name: scope[name] for name in self.reads} | self.words | self.functions
         value = self._rule.evaluate(values)
         if len(self._seen) >= _CACHE_SIZE:
             self._seen.clear()

@@ -1,0 +1,1 @@
+"""What can be proved of a world: that its rules hold in every run, whoever answers and whatever they say."""

@@ -1,0 +1,375 @@
+"""What holds in every run, by induction: at the beginning, and after each step if it held before.
+
+Rules alone are seldom enough: that medicine is handed out only against a receipt needs it to be known that there is
+no receipt before the till. Such help is guessed from the conditions that the world itself names, and whatever does
+not hold by itself is dropped until all that is left holds together (the Houdini algorithm: Flanagan and Leino,
+2001).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from itertools import combinations
+from typing import Any
+
+import z3
+
+from sim.proof.frames import Frame, Makings
+from sim.proof.guesses import Condition, behind, conditions, every
+from sim.proof.moments import anywhere, beginning, dealt_out, keys_of, waits
+from sim.proof.steps import Step, Steps
+from sim.proof.terms import Exhausted, Truth, Unknown, both, either, is_same, no, truth
+from sim.proof.translation import truth_of
+from sim.world.expressions import Compiled
+from sim.world.world import OUT_OF_LIMITS, World
+
+MOST_STEPS = 2_000_000
+"""Steps of the solver (its ``rlimit``) for one question; what it cannot tell by then is not proved."""
+
+MOST_WORK = 20_000_000
+"""Steps of the solver for a world: about ten seconds. The largest bundled one takes two thirds of it."""
+
+MOST_PARTS = 100_000
+"""Parts of expressions that are translated for a world. The largest bundled one takes half of it."""
+
+DEEPER = 10
+"""How many times as much is done where that is asked for."""
+
+
+ALWAYS, ENTERED, RESTING, OPEN = "always", "as it is entered", "while no arrow is open", "while an arrow is open"
+"""When in a state something may hold."""
+
+
+@dataclass(frozen=True, eq=False)
+class Claim:
+    """Something that may hold at every moment, in a state or in all; ``reads`` are the keys that it depends on."""
+
+    text: str
+    state: str | None
+    condition: Condition | None
+    is_not: bool
+    reads: frozenset[str]
+    fact: str | None = None
+    rule: str | None = None
+    when: str = ALWAYS
+    same: tuple[str, str] | None = None
+    undone: str | None = None
+
+    @cached_property
+    def order(self) -> tuple[str, ...]:
+        """What it reads, always in the same order."""
+        return tuple(sorted(self.reads))
+
+    def at(self, frame: Frame) -> Truth:
+        """The claim at a moment; raises ``Unknown`` where it is not translated."""
+        if self.state is not None and self.state != frame.state:
+            return True
+        if self.when == ENTERED:
+            turns = frame.values["state_turns"]
+            is_first = turns.as_long() == 0 if z3.is_int_value(turns) else turns == 0
+            return True if is_first is False else either(no(is_first), self._now(frame))
+        if self.when in {RESTING, OPEN}:
+            is_open = either(*(frame.holds(guard) for guard in _guards(frame.world, frame.state)))
+            return either(self._now(frame), is_open if self.when == RESTING else no(is_open))
+        return self._now(frame)
+
+    def _now(self, frame: Frame) -> Truth:
+        if self.same is not None:
+            one, other = (frame(name) for name in self.same)
+            return is_same(one, other, frame.makings.codes)
+        if self.undone is not None:
+            return is_same(frame.values[f"done.{self.undone}"], Decimal(0), frame.makings.codes)
+        if self.rule is not None:
+            assert self.condition is not None  # noqa: S101 - a rule has one
+            made = frame.exactly(self.condition)
+            return both(no(made.failed), no(truth_of(made.value)))
+        if self.fact is not None:
+            whole = _as_it_began(frame, self.fact)
+            if self.condition is None:
+                return whole
+            return either(whole, self._plain(frame))
+        return self._plain(frame)
+
+    def _plain(self, frame: Frame) -> Truth:
+        assert self.condition is not None  # noqa: S101 - only facts have claims without
+        found = frame.holds(self.condition)
+        return no(found) if self.is_not else found
+
+
+def _as_it_began(frame: Frame, name: str) -> Truth:
+    """Whether a fact, or that of every agent, has the value that it began with."""
+    fact = frame.world.facts[name]
+    codes = frame.makings.codes
+    if fact.deal:
+        return dealt_out(fact, [frame.values[fact.key(a)] for a in fact.of or ()], codes)
+    found = []
+    for key in [name] if fact.of is None else [fact.key(a) for a in fact.of]:
+        value = frame.values[key]
+        if isinstance(value, Unknown):
+            raise Unknown
+        if fact.kind.name == "list":
+            found.append(both(*(count == list(fact.start or ()).count(o) for count, o in value.items)))  # type: ignore[arg-type]
+        else:
+            found.append(is_same(value, fact.start, codes))
+    return both(*found)
+
+
+class Induction:
+    """The claims of a world that hold together; :meth:`run` drops those that do not."""
+
+    def __init__(self, world: World, *, is_deep: bool = False) -> None:
+        self.world = world
+        self._most = MOST_WORK * (DEEPER if is_deep else 1)
+        makings = Makings(MOST_PARTS * (DEEPER if is_deep else 1))
+        bare = Frame(world, makings, world.spec.start, {})
+        self.anywhere, self._domain = anywhere(world, bare)
+        self.beginning, self._first = beginning(world, self.anywhere)
+        self._first = both(self._first, self._domain)
+        self.steps = self._stepped(is_forced=True)
+        self.rules = [Claim(name, None, c, True, keys_of(world, c), rule=name) for name, c in world.never.items()]
+        self.work = 0
+        self._begun: int | None = None
+        self.untold: set[str] = set()
+        self.claims: list[Claim] = []
+        self._here = {name: self.anywhere.with_values({}, name) for name in world.states}
+        self._terms: dict[tuple[Any, ...], Truth] = {}
+
+    def _stepped(self, *, is_forced: bool) -> dict[str, list[Step]]:
+        steps = self._made = Steps(self.world, self.anywhere, is_forced=is_forced)
+        return {name: list(steps.of(name)) for name in self.world.states}
+
+    def run(self, *, is_fine: bool = False) -> None:
+        """Find what holds; ``is_fine`` tells moments within a state apart, which takes longer and proves more.
+
+        What is due is surely done only as long as its fallback breaks no rule: where one is left that is not
+        proved, that is not relied upon.
+        """
+        self.untold = {rule.text for rule in self.rules if not self._is_told(rule)}
+        helps = [claim for claim in guesses(self.world, is_fine=is_fine) if self._is_told(claim)]
+        told = [rule for rule in self.rules if rule.text not in self.untold]
+        self.claims = self._at_first([*told, *helps])
+        self._settle()
+        if not set(self.rules) <= set(self.claims) and any(a.fallback for a in self.world.actions.values()):
+            self.steps = self._stepped(is_forced=False)
+            self._settle()
+
+    def _settle(self) -> None:
+        is_less = True
+        while is_less:
+            is_less = bool(sum(self._drop(name) for name in self.world.states))
+
+    def _at(self, claim: Claim, frame: Frame) -> Truth:
+        """A claim at a moment; translated once for all moments at which what it reads is the same."""
+        if claim.state is not None and claim.state != frame.state:
+            return True
+        state = frame.state if "state" in claim.reads or claim.when in {RESTING, OPEN} else ""
+        key = (claim, state, *(id(frame.values.get(name)) for name in claim.order))
+        if key not in self._terms:
+            self._terms[key] = claim.at(frame)
+        return self._terms[key]
+
+    def _is_told(self, claim: Claim) -> bool:
+        try:
+            for name in self.world.states if claim.state is None else (claim.state,):
+                self._at(claim, self._here[name])
+        except (Unknown, KeyError):
+            return False
+        return True
+
+    def _at_first(self, claims: list[Claim]) -> list[Claim]:
+        """Those that hold at the beginning."""
+        solver = _solver(truth(self._first))
+        return self._holding(solver, claims, self.beginning, claims)
+
+    def _drop(self, name: str) -> bool:
+        """Drop what does not hold after some step from a state; whether there was any."""
+        before = len(self.claims)
+        for step in self.steps[name]:
+            if step.when is False:
+                continue
+            there = step.after
+            affected = [
+                c
+                for c in self.claims
+                if (c.state is None or c.state == there.state)
+                and (c.reads & step.changed or (there.state != name and c.state is not None) or c.when == ENTERED)
+            ]
+            if not affected:
+                continue
+            solver = self._before(step)
+            self.claims = self._holding(solver, self.claims, there, affected)
+        return len(self.claims) < before
+
+    def _before(self, step: Step) -> z3.Solver:
+        """A solver that knows what holds before a step, and that it is taken."""
+        known = self._assumed(step.before, is_midway=step.is_midway)
+        known += [t for frame in step.assumed for t in self._assumed(frame)]
+        return _solver(truth(self._domain), *known, truth(step.when))
+
+    def _assumed(self, frame: Frame, *, is_midway: bool = False) -> list[z3.BoolRef]:
+        """What is known at a moment: all rules, for a run stops where one is broken, and what is left of the rest.
+
+        Midway rules are not looked at, so only what is left is known.
+        """
+        kept = self.claims if is_midway else dict.fromkeys((*self.rules, *self.claims))
+        return [truth(self._at(c, frame)) for c in kept if c.text not in self.untold]
+
+    def _holding(self, solver: z3.Solver, claims: list[Claim], frame: Frame, asked: Iterable[Claim]) -> list[Claim]:
+        """The claims without those that may not hold at a moment."""
+        open_: dict[Claim, Truth] = {}
+        fallen: set[Claim] = set()
+        for claim in asked:
+            try:
+                term = self._at(claim, frame)
+            except Unknown:
+                fallen.add(claim)
+                continue
+            if term is False:
+                open_[claim] = z3.BoolVal(False)
+            elif term is not True:
+                open_[claim] = term
+        while open_:
+            solver.push()
+            solver.add(z3.Or([z3.Not(truth(t)) for t in open_.values()]))
+            answer = self._check(solver)
+            if answer == z3.unsat:
+                solver.pop()
+                break
+            if answer == z3.unknown:
+                solver.pop()
+                gone = set(open_) if len(open_) == 1 else self._one_by_one(solver, open_)
+                fallen |= gone
+                break
+            model = solver.model()
+            gone = {c for c, t in open_.items() if not z3.is_true(model.eval(truth(t), model_completion=True))}
+            solver.pop()
+            fallen |= gone
+            open_ = {c: t for c, t in open_.items() if c not in gone}
+        return [c for c in claims if c not in fallen]
+
+    def _check(self, solver: z3.Solver) -> z3.CheckSatResult:
+        """What the solver says; raises ``Exhausted`` when it has taken too long over the world."""
+        answer = solver.check()
+        done = solver.statistics().get_key_value("rlimit count")  # of all solvers of the process
+        self._begun = done if self._begun is None else self._begun
+        self.work = done - self._begun
+        if self.work > self._most:
+            raise Exhausted
+        return answer
+
+    def _one_by_one(self, solver: z3.Solver, asked: dict[Claim, Truth]) -> set[Claim]:
+        """Those that are not known to hold, each asked for alone."""
+        gone = set()
+        for claim, term in asked.items():
+            solver.push()
+            solver.add(z3.Not(truth(term)))
+            if self._check(solver) != z3.unsat:
+                gone.add(claim)
+            solver.pop()
+        return gone
+
+    def _in(self, frame: Frame) -> z3.Solver:
+        """A solver that knows what holds where a limit may be reached: after a turn, if no arrow was taken."""
+        still = self._made.is_still(frame, self.world.states[frame.state])
+        return _solver(truth(self._domain), *self._assumed(frame), truth(still))
+
+    def may_be_taken(self, state: str, arrow: int) -> bool:
+        """Whether an arrow of a state may ever be taken, as far as is known."""
+        return any(
+            self._check(self._before(step)) != z3.unsat
+            for step in self.steps[state]
+            if step.arrow == arrow and step.when is not False
+        )
+
+    def ends(self) -> Iterator[tuple[str, Step | None, Frame]]:
+        """Every way in which a run may end: the outcome, the step (None where a limit is reached), the moment."""
+        for steps in self.steps.values():
+            yield from ((s.outcome, s, s.after) for s in steps if s.outcome is not None)
+        limit = self.world.spec.limits.ends or OUT_OF_LIMITS
+        yield from ((limit, None, self._here[name]) for name in self.world.states)
+
+    def holds_at_ends(self, outcome: str, condition: Condition) -> bool:
+        """Whether a condition holds whenever a run comes to an outcome; ``any`` is every one."""
+        for found, step, frame in self.ends():
+            if outcome not in {found, "any"}:
+                continue
+            if step is None and not self.world.states[frame.state].speakers.order:
+                continue  # a limit is reached after a turn, or where somebody may speak
+            solver = self._before(step) if step is not None else self._in(frame)
+            try:
+                solver.add(z3.Not(truth(frame.holds(condition))))
+            except Unknown:
+                return False
+            if self._check(solver) != z3.unsat:
+                return False
+        return True
+
+
+def _solver(*known: z3.BoolRef) -> z3.Solver:
+    solver = z3.Solver()
+    solver.set("rlimit", MOST_STEPS)
+    solver.set("random_seed", 0)
+    solver.add(*known)
+    return solver
+
+
+def guesses(world: World, *, is_fine: bool) -> list[Claim]:
+    """What may help to prove the rules of a world; ``is_fine`` tells moments within a state apart."""
+    found: list[Claim] = []
+    facts = [name for name, fact in world.facts.items() if fact.compute is None]
+    for place in (None, *world.states):
+        for when in _moments(world, place) if is_fine else (ALWAYS,):
+            found += _there(world, place, facts, when)
+    for name in facts:
+        for key, part in behind(world, name).items():
+            for is_not in (False, True):
+                text = f"{name} as it began, or {'not ' * is_not}{key}"
+                reads = _of(world, name) | keys_of(world, part)
+                found.append(Claim(text, None, part, is_not, reads, fact=name))
+    return found
+
+
+def _moments(world: World, place: str | None) -> tuple[str, ...]:
+    if place is None:
+        return (ALWAYS,)
+    return (ALWAYS, ENTERED, RESTING, OPEN) if _guards(world, place) else (ALWAYS, ENTERED)
+
+
+def _guards(world: World, state: str) -> list[Compiled]:
+    """The guards of the arrows that are taken as soon as they are open."""
+    return [arrow.when for arrow in world.states[state].go if not waits(arrow)]
+
+
+def _there(world: World, place: str | None, facts: list[str], when: str) -> Iterator[Claim]:
+    """What may hold in a state, or in all."""
+    where = f"{place}, {when}"
+    further = {"state_turns"} if when == ENTERED else set()
+    if when in {RESTING, OPEN} and place is not None:
+        further = {key for guard in _guards(world, place) for key in keys_of(world, guard)}
+    for name in facts:
+        reads = _of(world, name) | further
+        yield Claim(f"{where}: {name} as it began", place, None, False, reads, fact=name, when=when)
+    for key, part in conditions(world).items():
+        for is_not in (False, True):
+            text = f"{where}: {'not ' * is_not}{key}"
+            yield Claim(text, place, part, is_not, keys_of(world, part) | further, when=when)
+    for one, other in combinations([n for n in facts if _is_amount(world, n)], 2):
+        if world.facts[one].kind.unit == world.facts[other].kind.unit:
+            reads = frozenset({one, other}) | further
+            yield Claim(f"{where}: {one} = {other}", place, None, False, reads, when=when, same=(one, other))
+    for action in sorted({n for c in every(world) if "done" in c.reads for n in world.actions}):
+        reads = frozenset({f"done.{action}"}) | further
+        yield Claim(f"{where}: {action} not done", place, None, False, reads, when=when, undone=action)
+
+
+def _is_amount(world: World, name: str) -> bool:
+    fact = world.facts[name]
+    return fact.of is None and fact.kind.name in {"number", "money"}
+
+
+def _of(world: World, name: str) -> frozenset[str]:
+    fact = world.facts[name]
+    return frozenset([name] if fact.of is None else map(fact.key, fact.of))
