@@ -21,6 +21,7 @@ def anywhere(world: World, start: Frame) -> tuple[Frame, Truth]:
     for name in COUNTERS:
         values[name] = z3.Real(name) if "minutes" in name else z3.Int(name)
         conditions.append(values[name] >= 0)
+    conditions += [values["turns"] >= values["state_turns"], values["minutes"] >= values["state_minutes"]]
     values["speaker"] = z3.Int("speaker")
     speakers = either(*(values["speaker"] == makings.codes.of(a) for a in ("", *world.cast)))
     for action in world.actions:

@@ -56,6 +56,8 @@ class Steps(Doing):
         counted = list(self._counted(here, state))
         yield from counted
         yield from self._arrows(here, state, counted)
+        if state.holds:
+            yield self._waited(here)
         for hold in state.holds:
             if hold.otherwise is not None:  # queues are left before anybody speaks
                 yield self._moved(here, hold.otherwise, here, here.values["state_turns"] == 0, frozenset(), None)
@@ -78,16 +80,11 @@ class Steps(Doing):
 
     def _passed(self, here: Frame, agent: Any) -> tuple[dict[str, Any], Truth]:
         """Who spoke last, and counters that are any later ones."""
-        values: dict[str, Any] = {}
-        conditions: list[Truth] = []
-        for name in COUNTERS:
-            made = z3.Real(self._makings.name(name)) if "minutes" in name else z3.Int(self._makings.name(name))
-            values[name] = made
-            before = here.values[name]
-            if name == "rounds":  # a vote that is taken again is no round of its own
-                conditions.append(made >= 0)
-            else:
-                conditions.append(made >= before + 1 if name in {"turns", "state_turns"} else made >= before)
+        values: dict[str, Any] = {n: here.values[n] + 1 for n in ("turns", "state_turns")}
+        spent, rounds = z3.Real(self._makings.name("minutes")), z3.Int(self._makings.name("rounds"))
+        values |= {n: here.values[n] + spent for n in ("minutes", "state_minutes")}
+        values["rounds"] = rounds  # a vote that is taken again is no round of its own
+        conditions: list[Truth] = [spent >= 0, rounds >= 0]
         values["speaker"] = agent if is_term(agent) else self._makings.codes.of(agent)
         return values, both(*conditions)
 
@@ -313,6 +310,12 @@ class Steps(Doing):
         entered = there.with_values({**zero, "rounds": rounds}, to)
         changed |= {*zero, "rounds", "state"}
         return Step(here, both(when, rounds >= 0), entered, changed, None, arrow, assumed=assumed)
+
+    def _waited(self, here: Frame) -> Step:
+        """Time passes in a queue, or while what is held is taken away."""
+        spent = z3.Real(self._makings.name("minutes"))
+        there = here.with_values({"minutes": here.values["minutes"] + spent})
+        return Step(here, spent >= 0, there, frozenset({"minutes"}))
 
     def _shared(self, here: Frame) -> Step:
         """Other episodes change what is shared."""
