@@ -86,7 +86,7 @@ def test_what_holds_by_induction_holds_in_wild_games(name: str, variant: str | N
         check(game, is_fine=False, name=name, variant=variant)
 
 
-@pytest.mark.parametrize("name", ["hospital_visit", "number_chain", "three_departments"])
+@pytest.mark.parametrize("name", ["hospital_visit", "number_chain"])
 def test_what_holds_within_a_state_holds_in_wild_games(name: str) -> None:
     """As it is entered, while an arrow is open, and while none is."""
     for manners in (POLITE, MIXED):

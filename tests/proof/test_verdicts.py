@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 import sim
 from sim.engine import machine
-from sim.proof.verdicts import prove
+from sim.proof.verdicts import Proofs, prove
 from sim.world.library import revive
 from sim.world.world import World
 from tests.building import write_world
@@ -27,6 +28,12 @@ def edited(name: str, edit: Edit, variant: str | None = None) -> World:
     return revive(resolved, variant)
 
 
+@cache
+def proofs(name: str) -> Proofs:
+    """What is found of a bundled world."""
+    return prove(world_of(name))
+
+
 def open_(world: World) -> list[str]:
     """The rules that are not proved."""
     return [v.rule for v in prove(world).verdicts if v.verdict != "proved"]
@@ -35,8 +42,7 @@ def open_(world: World) -> list[str]:
 @pytest.mark.parametrize("name", ["hospital_visit", "werewolf", "number_chain"])
 def test_all_rules_of_a_world_are_proved(name: str) -> None:
     """Whoever answers, and whatever they say."""
-    world = world_of(name)
-    found = prove(world)
+    world, found = world_of(name), proofs(name)
     assert [v.verdict for v in found.verdicts] == ["proved"] * len(found.verdicts)
     assert [v.rule for v in found.verdicts if v.outcome is None] == list(world.never)
     assert sum(v.outcome is not None for v in found.verdicts) == sum(map(len, world.at_end.values()))
@@ -44,9 +50,9 @@ def test_all_rules_of_a_world_are_proved(name: str) -> None:
 
 def test_an_arrow_that_no_run_takes_is_named() -> None:
     """Nobody kills a werewolf by night; with a witch somebody may."""
-    found = prove(world_of("werewolf")).never_taken
+    found = proofs("werewolf").never_taken
     assert [(a.state, a.to, a.guard) for a in found] == [("dawn", "village_wins", "wolves.is_empty")]
-    assert prove(world_of("hospital_visit")).never_taken == ()
+    assert proofs("hospital_visit").never_taken == ()
 
 
 def _unpaid(world: dict[str, Any]) -> None:

@@ -105,7 +105,7 @@ def voters(game: Game, record: Mapping[str, Any], since: int) -> set[str]:
 
 @EACH
 @IN_EACH
-@settings(max_examples=3, phases=WHOLE)
+@settings(max_examples=2, phases=WHOLE)
 @example(seed=2, manners=POLITE)
 @given(seed=st.integers(0, 10**6), manners=MANNERS)
 def test_whatever_is_answered_a_world_ends_and_breaks_no_rule(
