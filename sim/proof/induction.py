@@ -29,6 +29,9 @@ from sim.world.world import OUT_OF_LIMITS, World
 MOST_STEPS = 2_000_000
 """Steps of the solver (its ``rlimit``) for one question; what it cannot tell by then is not proved."""
 
+MOST_MS = 10_000
+"""What one question may take in any case; the steps are used up long before."""
+
 MOST_WORK = 20_000_000
 """Steps of the solver for a world: about ten seconds. The largest bundled one takes two thirds of it."""
 
@@ -311,6 +314,7 @@ class Induction:
 def _solver(*known: z3.BoolRef) -> z3.Solver:
     solver = z3.Solver()
     solver.set("rlimit", MOST_STEPS)
+    solver.set("timeout", MOST_MS)
     solver.set("random_seed", 0)
     solver.add(*known)
     return solver

@@ -29,8 +29,8 @@ MOST_ACTS = 6
 class Step:
     """Something that may happen: from one moment, under a condition, to the next.
 
-    ``outcome`` is the end that is come to, ``arrow`` the number of the arrow of the state that is taken,
-    ``actions`` what is done. ``assumed`` are other moments at which all rules held as well. A step that is
+    ``outcome`` is the end that is come to, ``arrow`` the number of the arrow of the state that is taken. ``assumed``
+    are other moments at which all rules held as well. A step that is
     ``midway`` follows another before the rules are looked at.
     """
 
@@ -40,7 +40,6 @@ class Step:
     changed: frozenset[str]
     outcome: str | None = None
     arrow: int | None = None
-    actions: tuple[str, ...] = ()
     assumed: tuple[Frame, ...] = ()
     is_midway: bool = False
 
@@ -114,7 +113,7 @@ class Steps(Doing):
             if when is not False:
                 after = current.with_values(values)
                 changed = frozenset(k for k, v in after.values.items() if v is not here.values.get(k))
-                yield Step(here, when, after, changed, actions=tuple(a.name for a in done), assumed=moments)
+                yield Step(here, when, after, changed, assumed=moments)
 
     def is_still(self, here: Frame, state: StateDef) -> Truth:
         """Whether no arrow would have been taken before: after a turn in the state the first that is open is."""

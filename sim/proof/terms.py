@@ -210,7 +210,11 @@ def total(values: Iterable[Any]) -> Any:
 
 
 def product(left: Any, right: Any) -> Any:
-    """Two numbers multiplied."""
+    """Two numbers multiplied.
+
+    Raises:
+        Unknown: if neither is known: of such products solvers cannot be relied upon to say anything in time.
+    """
     if isinstance(left, Decimal) and isinstance(right, Decimal):
         return left * right
     for one, other in ((left, right), (right, left)):
@@ -218,4 +222,6 @@ def product(left: Any, right: Any) -> Any:
             return other if one else Decimal(0)
         if isinstance(one, z3.ArithRef) and z3.is_app_of(one, z3.Z3_OP_ITE) and isinstance(other, Decimal):
             return z3.If(one.arg(0), *_alike(one.arg(1) * number(other), one.arg(2) * number(other)))
+    if not isinstance(left, Decimal) and not isinstance(right, Decimal):
+        raise Unknown
     return number(left) * number(right)

@@ -232,7 +232,7 @@ class Translation:
         if name == "all":
             return both(*(either(no(t), truth_of(i)) for t, i in given.present()))
         if name == "sum":
-            return total(product(many(times), item) for times, item in given.items)
+            return total(_so_often(times, item) for times, item in given.items)
         return self._extreme(name, given)
 
     def _extreme(self, name: str, given: Items) -> Any:
@@ -266,6 +266,13 @@ class Translation:
             self._bound.pop()
             del self._path[outside:]
         return Items(tuple(found), is_ordered=given.is_ordered)
+
+
+def _so_often(times: Any, item: Any) -> Any:
+    """An item as often as it is there."""
+    if isinstance(times, z3.ArithRef):
+        return product(times, item)
+    return if_(times, item, Decimal(0))
 
 
 def _is_finite(divisor: Decimal) -> bool:

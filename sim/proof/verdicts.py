@@ -109,5 +109,5 @@ def _verdicts(found: Induction) -> tuple[Verdict, ...]:
 
 def _why(found: Induction, name: str, outcome: str | None) -> str:
     if outcome is None and name in found.untold:
-        return "it reads what is not looked into, such as a list of words"
+        return "it reads what is not looked into"
     return "it does not follow from the other rules and conditions of the world"

@@ -134,6 +134,14 @@ def test_small_worlds(facts: str, sets: str, when: str, rule: str, is_proved: bo
     assert (open_(world) == []) is is_proved
 
 
+def test_products_of_facts_are_left_alone(tmp_path: Path) -> None:
+    """Solvers can go on for ever over them; it is said at once that nothing is decided."""
+    text = COUNTER.replace("FACTS", "{n: {number: ''}, m: {number: ''}}").replace("WHEN", "when: true")
+    text = text.replace("SETS", "{n: n * n + m, m: n * m - m * m}").replace("RULE", "n * n * n == 7 and m * m == 3")
+    [verdict] = prove(sim.load(write_world(tmp_path, text))).verdicts
+    assert (verdict.verdict, verdict.why) == ("not decided", "it reads what is not looked into")
+
+
 def removals(world: dict[str, Any]) -> Iterator[tuple[str, Edit]]:
     """Every condition of an act that could be left out."""
     for name, action in world["actions"].items():
