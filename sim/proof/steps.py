@@ -29,9 +29,9 @@ MOST_ACTS = 6
 class Step:
     """Something that may happen: from one moment, under a condition, to the next.
 
-    ``outcome`` is the end that is come to, ``arrow`` the number of the arrow of the state that is taken. ``assumed``
-    are other moments at which all rules held as well. A step that is
-    ``midway`` follows another before the rules are looked at.
+    ``outcome`` is the end that is come to, ``arrow`` the number of the arrow of the state that is taken.
+    ``assumed`` are other moments at which all rules held as well. A step that is ``midway`` follows another before
+    the rules are looked at.
     """
 
     before: Frame
