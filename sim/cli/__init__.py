@@ -8,10 +8,12 @@ from pathlib import Path
 
 from sim.cli import (  # noqa: F401 - they add their commands to the app
     auditing,
-    authoring,
+    checking,
     costing,
+    drawing,
     exporting,
     forking,
+    listing,
     modelling,
     personas,
     reading,
