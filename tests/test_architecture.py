@@ -12,6 +12,7 @@ LAYERS = [
     "errors",
     "world",
     "engine",
+    "explore",
     "proof",
     "record",
     "models",

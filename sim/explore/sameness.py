@@ -27,6 +27,11 @@ def conditions_of(world: World) -> Iterator[Compiled]:
     yield from (fact.compute for fact in world.facts.values() if fact.compute is not None)
 
 
+def settable(world: World) -> frozenset[str]:
+    """The facts that something in a world may set."""
+    return frozenset(effect.fact for sets in _effects(world) for effect in sets)
+
+
 def _effects(world: World) -> Iterator[Effects]:
     for state in world.states.values():
         yield from (arrow.sets for arrow in state.go)
@@ -88,7 +93,7 @@ class Sameness:
         self._most_rounds = _most(world, "after_rounds", is_exact="rounds" in names)
 
     def __call__(self, place: Place) -> object:
-        """The key of a place; within a round in which all speak at once, what they were asked with belongs to it."""
+        """The key of a place; where all speak at once, what they were asked with belongs to it."""
         situation = place.situation
         key = self._of(situation)
         return key if place.asked is situation else (key, self._of(place.asked))

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from sim.engine.arrivals import comer
 from sim.engine.machine import Step, begin
 from sim.engine.situation import Situation, scope
 from sim.engine.streams import Streams
@@ -20,17 +21,15 @@ from sim.explore.sameness import Sameness, conditions_of
 from sim.explore.turns import Manners, Place, Turns
 from sim.world.expressions import Compiled
 from sim.world.kinds import Value
+from sim.world.people import in_episode
 from sim.world.vocabulary import ExpressionError
-from sim.world.world import OUT_OF_LIMITS, World
+from sim.world.world import World
 
 MOST_AHEAD = 250
 """Situations that wait to be looked at, beyond which it is no use to look at one after another."""
 
 MOST_TURNS = 4_000
 """Turns that are tried one after another in a world, and as many in games."""
-
-DEEPER = 20
-"""How many times as much is tried where that is asked for."""
 
 MOST_GAMES = 200
 """Games that are played for the ends and arrows that were not reached."""
@@ -66,16 +65,23 @@ class Found:
 
 
 class Search:
-    """One search of a world, from the facts as they begin or with some set otherwise."""
+    """One search of a world, from the facts as they begin or with some set otherwise.
 
-    def __init__(self, world: World, *, facts: Mapping[str, Value] | None = None, is_deep: bool = False) -> None:
-        self.world = world
+    ``times`` is how many times as much as usual is tried at the most. With ``others``, other episodes may use up
+    what all share.
+    """
+
+    def __init__(
+        self, world: World, *, facts: Mapping[str, Value] | None = None, times: float = 1, others: bool = False
+    ) -> None:
+        self.world, _, brought = in_episode(world, lambda who, n: comer(SEED, 1, who, n))
         self.found = Found()
+        self._others = others
         self._turns = Turns(world, Fields(world, conditions_of(world)))
         self._same = Sameness(world)
-        self._most = MOST_TURNS * (DEEPER if is_deep else 1)
-        self._most_ahead = MOST_AHEAD * (DEEPER if is_deep else 1)
-        self._start = begin(world, 1, facts, SEED)
+        self._most = MOST_TURNS * times
+        self._most_ahead = MOST_AHEAD * max(1, times)
+        self._start = begin(self.world, 1, {**brought, **(facts or {})}, SEED)
         self._after: dict[object, list[object]] = {}
         self._numbers = {id(arrow): n for state in world.states.values() for n, arrow in enumerate(state.go)}
 
@@ -123,6 +129,8 @@ class Search:
                 if taken is not None:
                     yield taken
         yield from self._turns.left(place)
+        if self._others:
+            yield from ((there, Step(there.situation)) for there in self._turns.used_up(place))
 
     def _look_for_the_endless(self, seen: Mapping[object, Place]) -> None:
         """A place from which no run comes to an end but by a limit: the first that was found."""
@@ -144,14 +152,13 @@ class Search:
             if self._turns.work >= most or (has_all and idle >= len(_MANNERS)):
                 return
             known, idle = len(self.found.arrows), 0 if len(self.found.arrows) > known else idle + 1
-            self._game(start, Streams(number, 0), _MANNERS[number % len(_MANNERS)], most)
+            manners = _MANNERS[number % len(_MANNERS)]
+            if manners.loses < 1 or number < len(_MANNERS):  # once is enough: it goes on to the limit
+                self._game(start, Streams(number, 0), manners, most)
 
-    def _game(self, start: Place, streams: Streams, manners: Manners, most: int) -> None:
+    def _game(self, start: Place, streams: Streams, manners: Manners, most: float) -> None:
         place = start
-        limits = self.world.spec.limits
-        is_limit_known = (limits.ends or OUT_OF_LIMITS) in self.found.ends
-        longest = limits.turns // 3 if is_limit_known else float("inf")
-        while place.situation.outcome is None and self._turns.work < most and place.situation.turn <= longest:
+        while place.situation.outcome is None and self._turns.work < most:
             speakers = self._turns.speakers(place.situation)
             if not speakers:
                 return

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from itertools import combinations, islice, product
 
 from sim.engine.answers import fall_back
@@ -24,7 +25,9 @@ MOST_ANSWERS = 200
 
 @dataclass(frozen=True)
 class Turn:
-    """A turn of an agent; without a speaker, a queue for a resource that was left.
+    """A turn of an agent; without a speaker, what other episodes do.
+
+    A queue for what they hold is left (``missed``), or they use up what all share (``used_up``).
 
     Where it is ``lost``, no valid answer came in it, and the acts are those that the world falls back on.
     """
@@ -33,6 +36,7 @@ class Turn:
     acts: tuple[Act, ...] = ()
     is_lost: bool = False
     missed: str = ""
+    used_up: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,12 @@ class Turns:
         self.is_trimmed = False
         self.work = 0
         self._language = world.spec.languages[0]
+        self._least = {
+            key: fact.kind.low or Decimal(0)
+            for fact in world.facts.values()
+            if fact.is_shared and fact.kind.name in {"number", "money"}
+            for key in ([fact.name] if fact.of is None else map(fact.key, fact.of))
+        }
 
     def begin(self, situation: Situation) -> tuple[Place, Step]:
         """Where a run begins, and what follows before the first turn."""
@@ -177,7 +187,8 @@ class Turns:
         except Refused:
             return None
         there = step.situation
-        is_same_round = is_at_once and not step.hops and there.rounds == situation.rounds and bool(there.waiting)
+        left = tuple(a for a in situation.waiting if a != turn.speaker)
+        is_same_round = is_at_once and not step.hops and bool(left) and there.waiting == left
         return Place(there, asked if is_same_round else there, place, turn, step.hops), step
 
     def left(self, place: Place) -> Iterator[tuple[Place, Step]]:
@@ -192,6 +203,14 @@ class Turns:
                 step = leave(self.world, situation, hold.otherwise, f"no {hold.resource}")
                 turn = Turn("", missed=hold.resource)
                 yield Place(step.situation, step.situation, place, turn, step.hops), step
+
+    def used_up(self, place: Place) -> Iterator[Place]:
+        """Where it leads that other episodes have used up what all share."""
+        facts = place.situation.facts
+        least = {key: low for key, low in self._least.items() if facts[key] != low}
+        if least and place.asked is place.situation:
+            there = replace(place.situation, facts={**facts, **least})
+            yield Place(there, there, place, Turn("", used_up=tuple(least)))
 
     def _minutes(self, situation: Situation) -> float:
         duration = self.world.states[situation.state].turn

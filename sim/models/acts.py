@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import yaml
 from pydantic import BeforeValidator, Field, model_validator
 
 from sim.errors import DefinitionError, Problem, did_you_mean
@@ -224,3 +225,23 @@ def _misfits(entry: Entry, world: World) -> Iterable[str]:
                 if name not in known:
                     yield f"{entry.place}: unknown {what} '{name}'{did_you_mean(name, known)}"
         said = said.instead
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes text of several lines, such as code, line by line, and what is repeated again."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """No aliases: files of acts have none."""
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def to_yaml(value: Any) -> str:
+    """A file of acts, or a part of one, as YAML."""
+    return yaml.dump(value, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=116)

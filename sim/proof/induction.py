@@ -8,7 +8,7 @@ not hold by itself is dropped until all that is left holds together (the Houdini
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -17,11 +17,13 @@ from typing import Any
 
 import z3
 
+from sim.engine.situation import Situation
 from sim.proof.frames import Frame, Makings
-from sim.proof.guesses import Condition, behind, conditions, every
+from sim.proof.guesses import Condition, Part, behind, conditions, every
 from sim.proof.moments import anywhere, beginning, dealt_out, keys_of, waits
+from sim.proof.seen import Seen
 from sim.proof.steps import Step, Steps
-from sim.proof.terms import Exhausted, Truth, Unknown, both, either, is_same, no, truth
+from sim.proof.terms import Exhausted, Truth, Unknown, both, either, is_same, no, tell, truth
 from sim.proof.translation import truth_of
 from sim.world.expressions import Compiled
 from sim.world.world import OUT_OF_LIMITS, World
@@ -123,8 +125,9 @@ def _as_it_began(frame: Frame, name: str) -> Truth:
 class Induction:
     """The claims of a world that hold together; :meth:`run` drops those that do not."""
 
-    def __init__(self, world: World, *, is_deep: bool = False) -> None:
+    def __init__(self, world: World, *, is_deep: bool = False, seen: Sequence[Situation] = ()) -> None:
         self.world = world
+        self._seen = Seen(world, seen)
         self._most = MOST_WORK * (DEEPER if is_deep else 1)
         makings = Makings(MOST_PARTS * (DEEPER if is_deep else 1))
         bare = Frame(world, makings, world.spec.start, {})
@@ -151,7 +154,8 @@ class Induction:
         proved, that is not relied upon.
         """
         self.untold = {rule.text for rule in self.rules if not self._is_told(rule)}
-        helps = [claim for claim in guesses(self.world, is_fine=is_fine) if self._is_told(claim)]
+        likely = self._seen.left(guesses(self.world, is_fine=is_fine))
+        helps = [claim for claim in likely if self._is_told(claim)]
         told = [rule for rule in self.rules if rule.text not in self.untold]
         self.claims = self._at_first([*told, *helps])
         self._settle()
@@ -236,7 +240,7 @@ class Induction:
                 open_[claim] = term
         while open_:
             solver.push()
-            solver.add(z3.Or([z3.Not(truth(t)) for t in open_.values()]))
+            tell(solver, [truth(either(*(no(t) for t in open_.values())))])
             answer = self._check(solver)
             if answer == z3.unsat:
                 solver.pop()
@@ -316,7 +320,7 @@ def _solver(*known: z3.BoolRef) -> z3.Solver:
     solver.set("rlimit", MOST_STEPS)
     solver.set("timeout", MOST_MS)
     solver.set("random_seed", 0)
-    solver.add(*known)
+    tell(solver, known)
     return solver
 
 
@@ -324,9 +328,10 @@ def guesses(world: World, *, is_fine: bool) -> list[Claim]:
     """What may help to prove the rules of a world; ``is_fine`` tells moments within a state apart."""
     found: list[Claim] = []
     facts = [name for name, fact in world.facts.items() if fact.compute is None]
+    told = [(key, part, keys_of(world, part)) for key, part in conditions(world).items()]
     for place in (None, *world.states):
         for when in _moments(world, place) if is_fine else (ALWAYS,):
-            found += _there(world, place, facts, when)
+            found += _there(world, place, facts, when, told)
     for name in facts:
         for key, part in behind(world, name).items():
             for is_not in (False, True):
@@ -347,7 +352,9 @@ def _guards(world: World, state: str) -> list[Compiled]:
     return [arrow.when for arrow in world.states[state].go if not waits(arrow)]
 
 
-def _there(world: World, place: str | None, facts: list[str], when: str) -> Iterator[Claim]:
+def _there(
+    world: World, place: str | None, facts: list[str], when: str, told: list[tuple[str, Part, frozenset[str]]]
+) -> Iterator[Claim]:
     """What may hold in a state, or in all."""
     where = f"{place}, {when}"
     further = {"state_turns"} if when == ENTERED else set()
@@ -356,10 +363,9 @@ def _there(world: World, place: str | None, facts: list[str], when: str) -> Iter
     for name in facts:
         reads = _of(world, name) | further
         yield Claim(f"{where}: {name} as it began", place, None, False, reads, fact=name, when=when)
-    for key, part in conditions(world).items():
+    for key, part, reads in told:
         for is_not in (False, True):
-            text = f"{where}: {'not ' * is_not}{key}"
-            yield Claim(text, place, part, is_not, keys_of(world, part) | further, when=when)
+            yield Claim(f"{where}: {'not ' * is_not}{key}", place, part, is_not, reads | further, when=when)
     for one, other in combinations([n for n in facts if _is_amount(world, n)], 2):
         if world.facts[one].kind.unit == world.facts[other].kind.unit:
             reads = frozenset({one, other}) | further

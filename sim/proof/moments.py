@@ -7,6 +7,7 @@ from typing import Any
 
 import z3
 
+from sim.explore.sameness import settable
 from sim.proof.frames import COUNTERS, Frame, known
 from sim.proof.guesses import Condition
 from sim.proof.terms import Truth, Unknown, both, either, is_same, is_term
@@ -66,14 +67,6 @@ def beginning(world: World, start: Frame) -> tuple[Frame, Truth]:
             conditions += [domain for _, domain in dealt.values()]
             conditions.append(dealt_out(fact, [made for made, _ in dealt.values()], makings.codes))
     return start.with_values(values, world.spec.start), both(*conditions)
-
-
-def settable(world: World) -> frozenset[str]:
-    """The facts that something in a world may set."""
-    effects = [e for s in world.states.values() for arrow in s.go for e in arrow.sets]
-    for action in world.actions.values():
-        effects += [*action.sets, *(action.ballot.sets if action.ballot is not None else ())]
-    return frozenset(effect.fact for effect in effects)
 
 
 def dealt_out(fact: FactDef, values: Sequence[Any], codes: Any) -> Truth:

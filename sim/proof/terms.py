@@ -55,7 +55,7 @@ class Codes:
     """The numbers by which the solver knows words; and how many parts of expressions are translated at most."""
 
     def __init__(self, most_parts: int) -> None:
-        self._codes: dict[str, int] = {}
+        self._codes: dict[Word, z3.ArithRef] = {None: z3.IntVal(0)}
         self._left = most_parts
 
     def spend(self) -> None:
@@ -72,7 +72,9 @@ class Codes:
         """The number of a word; zero is none."""
         if isinstance(word, z3.ExprRef):
             return word
-        return z3.IntVal(0 if word is None else self._codes.setdefault(word, len(self._codes) + 1))
+        if word not in self._codes:
+            self._codes[word] = z3.IntVal(len(self._codes))
+        return self._codes[word]
 
 
 def is_term(value: object) -> bool:
@@ -97,12 +99,30 @@ def many(times: Any) -> Any:
     return times if isinstance(times, z3.ArithRef) else if_(times, Decimal(1), Decimal(0))
 
 
+_CONTEXT = z3.main_ctx()
+_REF = _CONTEXT.ref()
+
+
+def _joined(make: Any, terms: list[z3.BoolRef]) -> z3.BoolRef:
+    """Truths joined: what the library's own functions do, without its checks of what is known to be right here.
+
+    They would take most of the time of a proof.
+    """
+    return z3.BoolRef(make(_REF, len(terms), (z3.Ast * len(terms))(*(t.ast for t in terms))), _CONTEXT)
+
+
+def tell(solver: z3.Solver, terms: Iterable[z3.BoolRef]) -> None:
+    """Add what is known to a solver."""
+    for term in terms:
+        z3.Z3_solver_assert(_REF, solver.solver, term.ast)
+
+
 def both(*truths: Truth) -> Truth:
     """Whether all of some truths hold."""
     left = [t for t in truths if t is not True]
     if any(t is False for t in left):
         return False
-    return z3.And(left) if len(left) > 1 else (left[0] if left else True)
+    return _joined(z3.Z3_mk_and, left) if len(left) > 1 else (left[0] if left else True)
 
 
 def either(*truths: Truth) -> Truth:
@@ -110,12 +130,12 @@ def either(*truths: Truth) -> Truth:
     left = [t for t in truths if t is not False]
     if any(t is True for t in left):
         return True
-    return z3.Or(left) if len(left) > 1 else (left[0] if left else False)
+    return _joined(z3.Z3_mk_or, left) if len(left) > 1 else (left[0] if left else False)
 
 
 def no(truth: Truth) -> Truth:
     """Whether a truth does not hold."""
-    return (not truth) if isinstance(truth, bool) else z3.Not(truth)
+    return (not truth) if isinstance(truth, bool) else z3.BoolRef(z3.Z3_mk_not(_REF, truth.ast), _CONTEXT)
 
 
 def number(value: Number) -> z3.ArithRef:
@@ -190,12 +210,16 @@ def is_same(left: Any, right: Any, codes: Codes) -> Truth:
     if not is_term(left) and not is_term(right):
         return bool(left == right)
     if _is_truth(left) and _is_truth(right):
-        return truth(left) == truth(right)
+        return _equal(truth(left), truth(right))
     if isinstance(left, Decimal) or isinstance(right, Decimal):
         return number(left) == number(right)
     if _is_word(left) and _is_word(right):
-        return codes.of(left) == codes.of(right)
+        return _equal(codes.of(left), codes.of(right))
     raise Unknown
+
+
+def _equal(left: z3.ExprRef, right: z3.ExprRef) -> z3.BoolRef:
+    return z3.BoolRef(z3.Z3_mk_eq(_REF, left.ast, right.ast), _CONTEXT)
 
 
 def total(values: Iterable[Any]) -> Any:

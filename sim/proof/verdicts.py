@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from sim.engine.situation import Situation
 from sim.proof.induction import Induction, guesses
 from sim.proof.terms import Exhausted, Unknown
 from sim.world.expressions import Compiled
@@ -18,14 +19,14 @@ MOST_GUESSED = 30_000
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a rule holds in every run: ``proved``, or ``not decided`` and why.
+    """Whether a rule holds in every run: ``proved``, ``refuted`` by a run, or ``not decided`` and why.
 
     ``outcome`` is the end at which it must hold, None where it must never be broken.
     """
 
     rule: str
     outcome: str | None
-    verdict: Literal["proved", "not decided"]
+    verdict: Literal["proved", "refuted", "not decided"]
     why: str = ""
 
 
@@ -53,15 +54,16 @@ class Proofs:
         return sum(v.verdict == "proved" for v in self.verdicts)
 
 
-def prove(world: World, *, is_deep: bool = False) -> Proofs:
+def prove(world: World, *, is_deep: bool = False, seen: Sequence[Situation] = ()) -> Proofs:
     """Try to prove that each rule of a world holds in every run, whoever answers and whatever they say.
 
     A proof is of one episode, with the facts as they begin in the world (what nothing sets may have any value), the
     cards dealt in any order, and other episodes that do with shared facts what they like. What forks change by hand
-    is left out. Where it takes longer, ``is_deep`` looks closer at moments within a state.
+    is left out. Where it takes longer, ``is_deep`` looks closer at moments within a state. Situations that were
+    ``seen`` in runs make it faster: what did not hold there is not tried.
     """
     try:
-        found = Induction(world, is_deep=is_deep)
+        found = Induction(world, is_deep=is_deep, seen=seen)
         found.run()
         verdicts = _verdicts(found)
         arrows = tuple(_never_taken(found))
@@ -72,7 +74,7 @@ def prove(world: World, *, is_deep: bool = False) -> Proofs:
     work = sum(map(len, found.steps.values())) * len(guesses(world, is_fine=True))
     is_open = any(v.verdict != "proved" for v in verdicts)
     if is_open and (is_deep or work <= MOST_GUESSED):
-        closer = Induction(world, is_deep=is_deep)
+        closer = Induction(world, is_deep=is_deep, seen=seen)
         with contextlib.suppress(Exhausted):
             closer.run(is_fine=True)
             both = zip(verdicts, _verdicts(closer), strict=True)

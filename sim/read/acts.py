@@ -6,10 +6,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import yaml
-
 from sim.engine.reading import find_object, without_thoughts
 from sim.errors import RunLogError
+from sim.models.acts import to_yaml
 from sim.read.transcript import Transcript
 from sim.record.log import RunLog
 from sim.record.records import Call, Intervention, Refusal, Turn
@@ -28,32 +27,13 @@ def to_acts(log: RunLog, *, lines: bool = False) -> str:
     head, turns = _head(log), list(_turns(log))
     if lines:
         return "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in (head, *turns))
-    text = _yaml(head) + "turns:\n" + (_yaml(turns) if turns else "  []\n")
+    text = to_yaml(head) + "turns:\n" + (to_yaml(turns) if turns else "  []\n")
     if len(text.encode()) > MAX_BYTES:
         raise RunLogError(f"{log.name} is too long for a YAML file; write JSON lines: --to acts -o FILE.jsonl")
     return text
 
 
 _TOLD: tuple[type[Any], ...] = (Call, Refusal, Intervention, Turn)
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes text of several lines, such as code, line by line, and what is repeated again."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        """No aliases: files of acts have none."""
-        return True
-
-
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
-
-
-_Dumper.add_representer(str, _text)
-
-
-def _yaml(value: Any) -> str:
-    return yaml.dump(value, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=116)
 
 
 def _head(log: RunLog) -> dict[str, Any]:

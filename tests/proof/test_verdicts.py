@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,19 +13,10 @@ import pytest
 import sim
 from sim.engine import machine
 from sim.proof.verdicts import Proofs, prove
-from sim.world.library import revive
 from sim.world.world import World
 from tests.building import write_world
+from tests.proof.damage import DAMAGES, Edit, edited
 from tests.worlds.players import MIXED, POLITE, play, world_of
-
-Edit = Callable[[dict[str, Any]], None]
-
-
-def edited(name: str, edit: Edit, variant: str | None = None) -> World:
-    """A bundled world with something changed."""
-    resolved = json.loads(json.dumps(world_of(name, variant).resolved))
-    edit(resolved["world"])
-    return revive(resolved, variant)
 
 
 @cache
@@ -55,42 +46,7 @@ def test_an_arrow_that_no_run_takes_is_named() -> None:
     assert proofs("hospital_visit").never_taken == ()
 
 
-def _unpaid(world: dict[str, Any]) -> None:
-    world["actions"]["dispense"]["when"] = "not dispensed"
-
-
-def _any_fee(world: dict[str, Any]) -> None:
-    world["actions"]["pay_fee"]["needs"] = []
-
-
-def _twice(world: dict[str, Any]) -> None:
-    world["actions"]["protect"]["fields"]["who"]["one_of"] = "[p for p in living if p != me or doctor_self_save]"
-
-
-def _own(world: dict[str, Any]) -> None:
-    world["ballots"]["devour"]["on"] = "living"
-
-
-def _false_vision(world: dict[str, Any]) -> None:
-    world["actions"]["inspect"]["sets"]["seen_good"] = "[p for p in player if p in seen_good or p == act.who]"
-
-
-def _wrong_sum(world: dict[str, Any]) -> None:
-    world["actions"]["answer"]["needs"].pop(1)
-
-
-@pytest.mark.parametrize(
-    ("name", "edit", "rule"),
-    [
-        ("hospital_visit", _unpaid, "medicine before payment"),
-        ("hospital_visit", _any_fee, "another registration fee paid than charged"),
-        ("werewolf", _twice, "the doctor protected the same player twice running"),
-        ("werewolf", _own, "the wolves hunt one of their own"),
-        ("werewolf", _false_vision, "the seer was told something false"),
-        ("number_chain", _wrong_sum, "a wrong sum after the second desk"),
-    ],
-    ids=lambda v: getattr(v, "__name__", None),
-)
+@pytest.mark.parametrize(("name", "edit", "rule"), DAMAGES, ids=lambda v: getattr(v, "__name__", None))
 def test_a_rule_whose_guard_is_gone_is_not_proved(name: str, edit: Edit, rule: str) -> None:
     """And others stay proved that do not need it."""
     left = open_(edited(name, edit))
