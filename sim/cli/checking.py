@@ -126,8 +126,8 @@ def _lines(examined: Examined, name: str) -> Iterator[str]:
 def _ends(examined: Examined, name: str) -> Iterator[str]:
     explored, spec = examined.explored, examined.world.spec
     reached = sum(end in explored.ends for end in spec.ends)
-    limit = f"{spec.limits.turns} turns"
-    yield f"{name}: {reached} of {len(spec.ends)} ends reached; every run ends within {limit}"
+    ends = f"{reached} of {len(spec.ends)} end{'s' if len(spec.ends) > 1 else ''} reached"
+    yield f"{name}: {ends}; every run ends by its limit of {spec.limits.turns} turns"
     for end in spec.ends:
         given = explored.ends.get(end)
         if given is None:

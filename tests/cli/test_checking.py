@@ -20,25 +20,90 @@ def test_the_rules_of_a_world_are_told_with_their_verdicts(sim: Sim) -> None:
     lines = done.out.splitlines()
     assert lines[:2] == [
         "number_chain: no problem, and its variants reflection",
+        "number_chain: 2 of 2 ends reached; every run ends by its limit of 12 turns",
+    ]
+    assert lines[2:5] == [
+        "  reached      done: in 8 turns and no fewer",
+        "  reached      failed: in 2 turns and no fewer",
         "number_chain: 5 of 5 rules proved for every run",
     ]
-    assert [line.split("  ")[1].strip() for line in lines[2:]] == ["proved"] * 5
-    assert lines[2].endswith("never: a wrong sum after the first desk")
-    assert lines[6].endswith("at the end failed: a desk gave no result")
+    assert [line.split("  ")[1].strip() for line in lines[5:]] == ["proved"] * 5
+    assert lines[5].endswith("never: a wrong sum after the first desk")
+    assert lines[9].endswith("at the end failed: a desk gave no result")
 
 
 def test_the_same_as_json(sim: Sim) -> None:
-    """Rules with outcome, verdict and reason; arrows that no run takes."""
-    told = sim("check", "chart_desk", "--json").json
-    assert [(r["outcome"], r["verdict"]) for r in told["rules"]] == [("saved", "not decided"), ("failed", "proved")]
-    assert told["rules"][0]["why"] == "it does not follow from the other rules and conditions of the world"
-    assert told["rules"][1] == {
-        "rule": "there is no chart",
-        "outcome": "failed",
+    """Ends and rules with verdicts and examples; arrows that no run takes, or none was seen to take."""
+    told = sim("check", "company_meeting", "--json").json
+    assert [r["verdict"] for r in told["rules"]] == ["proved", "not decided", "proved", "proved"]
+    assert told["rules"][1]["why"] == "it reads what is not looked into"
+    assert told["rules"][3] == {
+        "rule": "there is a decision",
+        "outcome": "decided",
         "verdict": "proved",
         "why": "",
+        "example": None,
     }
-    assert told["never_taken"] == []
+    assert [(e["end"], e["is_reached"]) for e in told["ends"]] == [("decided", True), ("adjourned", True)]
+    assert told["ends"][0]["example"]["turns"] == len(told["ends"][0]["example"]["acts"]["turns"])
+    assert (told["breaks_off"], told["never_ends"], told["never_taken"]) == ([], None, [])
+    assert {(a["state"], a["to"]) for a in told["not_taken"]} == {
+        ("tie_break", "adjourned"),
+        ("chair", "adjourned"),
+    }
+    assert told["is_whole"] is False
+
+
+SHOP = """
+world: shop
+roles: {guest: chengzi, clerk: cashier}
+facts: {paid: {flag: false}, sold: {flag: false}}
+actions:
+  pay: {by: guest, when: not paid, sets: {paid: true}}
+  sell: {by: clerk, when: not sold, sets: {sold: true}}
+states:
+  hall: {speakers: [guest, clerk], actions: [pay, sell], go: [{gone: sold and speaker == guest}]}
+start: hall
+ends: {gone: success}
+never: {goods before payment: sold and not paid}
+lines: {hall: {guest: [{say: Hello.}], clerk: [{say: Good day.}]}}
+"""
+
+
+def test_a_rule_that_a_run_breaks_is_refuted_and_the_run_can_be_played(sim: Sim, folder: Path) -> None:
+    """The fewest turns that break it, in the terminal and as a file that fails where they do."""
+    (folder / "world.yaml").write_text(SHOP, encoding="utf-8")
+    done = sim("check", folder / "world.yaml", "--examples", folder / "examples")
+    assert (done.code, done.err) == (1, "")
+    lines = done.out.splitlines()
+    at = lines.index("shop: 0 of 1 rule proved for every run")
+    assert lines[at + 1 : at + 4] == [
+        "  refuted      never: goods before payment",
+        "           1  guest",
+        "           2  clerk: sell",
+    ]
+    path = folder / "examples" / "breaks-goods-before-payment.yaml"
+    assert lines[at + 4 :] == [str(folder / "examples" / "end-gone.yaml"), str(path)]
+    played = sim("run", folder / "world.yaml", "--acts", path)
+    assert played.code == 2
+    assert f"{path}:" in played.err
+    assert "would break the rule 'goods before payment'" in played.err
+    good = sim("run", folder / "world.yaml", "--acts", folder / "examples" / "end-gone.yaml", "--json")
+    assert (good.code, good.json["outcome"]) == (0, "gone")
+    told = sim("check", folder / "world.yaml", "--json")
+    assert (told.code, told.json["rules"][0]["verdict"]) == (1, "refuted")
+    assert told.json["rules"][0]["example"]["acts"]["turns"] == [
+        {"speaker": "guest"},
+        {"speaker": "clerk", "does": {"sell": {}}},
+    ]
+
+
+def test_examples_are_written_where_they_can_be(sim: Sim, folder: Path) -> None:
+    """A file in the place of the folder is told in a line."""
+    (folder / "taken").write_text("", encoding="utf-8")
+    done = sim("check", "number_chain", "--examples", folder / "taken")
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "cannot write" in done.err
 
 
 def test_a_variant_is_proved_by_its_name(sim: Sim) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -14,12 +15,13 @@ from hypothesis import strategies as st
 import sim
 from sim.explore.examples import Explored, explore, explore_further
 from sim.explore.writing import as_acts, as_lines
+from sim.proof.examining import examine
 from sim.record.log import RunLog
 from sim.record.records import EpisodeEnded, Transition
 from sim.world.world import World
 from tests.building import world_of as world_from
 from tests.explore.acting import acted
-from tests.proof.damage import DAMAGES, edited
+from tests.proof.damage import DAMAGES, edited, removals
 from tests.worlds.players import CASES, HOSTILE_ONLY, MIXED, POLITE, play, world_of
 
 EACH = pytest.mark.parametrize(("name", "variant"), CASES)
@@ -52,11 +54,13 @@ def test_every_end_of_a_bundled_world_is_reached_and_so_it_is_played(
 def test_a_rule_whose_guard_is_gone_is_refuted_by_a_run_that_fails(
     name: str, edit: Callable[[dict[str, Any]], None], rule: str, tmp_path: Path
 ) -> None:
-    """The last act is refused for the very rule; without that refusal the rule would be broken."""
+    """The last act is refused for the very rule; what several did at once ends the episode as broken."""
     world = edited(name, edit)
     example = explore(world).broken[rule, None]
     done = acted(world, example, tmp_path)
-    assert done.outcome == ""
+    if done.outcome:
+        assert (done.outcome, done.breach) == ("invariant_broken", rule)
+        return
     assert "would break the rule" in done.mismatch
     assert rule in done.mismatch or "'…'" in done.mismatch
 
@@ -217,3 +221,23 @@ def test_a_run_of_the_command_line_is_no_shorter_than_the_shortest(tmp_path: Pat
     taken = sum(isinstance(r, Transition) for r in log.records)
     assert taken >= 4
     assert ended.turns >= explored("hospital_visit", None).ends[ended.outcome].length
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize(
+    "name", ["hospital_visit", "werewolf", "number_chain", "three_departments", "company_meeting"]
+)
+def test_whatever_condition_is_left_out_what_is_refuted_fails_when_it_is_played(name: str, tmp_path: Path) -> None:
+    """And what is proved is not refuted."""
+    for what, edit in removals(json.loads(json.dumps(world_of(name).resolved))["world"]):
+        world = edited(name, edit)
+        examined = examine(world)
+        proved = {v.rule for v in examined.verdicts if v.verdict == "proved"}
+        for (rule, _), example in examined.explored.broken.items():
+            assert rule not in proved, what
+            done = acted(world, example, tmp_path)
+            assert done.breach == rule or "would break the rule" in done.mismatch, (what, rule, done)
+        for end, example in examined.explored.ends.items():
+            if not example.hangs_on_others:
+                assert acted(world, example, tmp_path).outcome == end, (what, end)
+        print(f"{name} without {what}: {len(proved)} proved, refuted: {[r for r, _ in examined.explored.broken]}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from sim.world.library import revive
@@ -53,3 +53,14 @@ DAMAGES: list[tuple[str, Edit, str]] = [
     ("number_chain", _wrong_sum, "a wrong sum after the second desk"),
 ]
 """A world, what is changed in it, and the rule that can be broken then."""
+
+
+def removals(world: dict[str, Any]) -> Iterator[tuple[str, Edit]]:
+    """Every condition of an act that could be left out."""
+    for name, action in world["actions"].items():
+        for key in {"when", "needs", "due", "fallback"} & set(action):
+            yield f"{name}.{key}", lambda w, n=name, k=key: w["actions"][n].pop(k)  # type: ignore[misc]
+    for name, state in world["states"].items():
+        for number, arrow in enumerate(state.get("go", [])):
+            if isinstance(arrow, dict) and "when" in arrow:
+                yield f"{name}.{number}", lambda w, n=name, i=number: w["states"][n]["go"][i].pop("when")  # type: ignore[misc]

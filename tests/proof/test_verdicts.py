@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from sim.engine import machine
 from sim.proof.verdicts import Proofs, prove
 from sim.world.world import World
 from tests.building import write_world
-from tests.proof.damage import DAMAGES, Edit, edited
+from tests.proof.damage import DAMAGES, Edit, edited, removals
 from tests.worlds.players import MIXED, POLITE, play, world_of
 
 
@@ -96,17 +95,6 @@ def test_products_of_facts_are_left_alone(tmp_path: Path) -> None:
     text = text.replace("SETS", "{n: n * n + m, m: n * m - m * m}").replace("RULE", "n * n * n == 7 and m * m == 3")
     [verdict] = prove(sim.load(write_world(tmp_path, text))).verdicts
     assert (verdict.verdict, verdict.why) == ("not decided", "it reads what is not looked into")
-
-
-def removals(world: dict[str, Any]) -> Iterator[tuple[str, Edit]]:
-    """Every condition of an act that could be left out."""
-    for name, action in world["actions"].items():
-        for key in {"when", "needs", "due", "fallback"} & set(action):
-            yield f"{name}.{key}", lambda w, n=name, k=key: w["actions"][n].pop(k)  # type: ignore[misc]
-    for name, state in world["states"].items():
-        for number, arrow in enumerate(state.get("go", [])):
-            if isinstance(arrow, dict) and "when" in arrow:
-                yield f"{name}.{number}", lambda w, n=name, i=number: w["states"][n]["go"][i].pop("when")  # type: ignore[misc]
 
 
 @pytest.mark.campaign
