@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from rapidfuzz import fuzz, process
 
@@ -25,13 +25,22 @@ class SimError(Exception):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong in a file, with the place and a stable code."""
+    """One thing wrong in a file, with the place and a stable code.
+
+    With an ``error`` the file cannot be used; with a ``warning`` it can, but something in it makes no sense.
+    """
 
     file: str
     line: int
     column: int
     code: str
     message: str
+    severity: Literal["error", "warning"] = "error"
+
+    @property
+    def suggestion(self) -> str:
+        """What would be right: what a message says after its first semicolon; empty where it says nothing."""
+        return self.message.partition("; ")[2]
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}: {self.message}"
