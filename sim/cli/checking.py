@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sim.cli.app import Json, NoCode, WorldName, app, print_json, say
+from sim.cli.problems import Shape, as_row, say_problems
 
 if TYPE_CHECKING:
     from sim.proof.verdicts import Proofs
@@ -19,11 +20,15 @@ def check(
     variant: Annotated[str | None, typer.Option(help="The variant of which rules are proved.")] = None,
     deep: Annotated[bool, typer.Option("--deep", help="Take longer and prove more.")] = False,
     no_code: NoCode = False,
+    shape: Annotated[
+        Shape, typer.Option("--format", help="text for people, or lines: a problem a line, as editors read them.")
+    ] = Shape.TEXT,
     as_json: Json = False,
 ) -> None:
     """Check a world and its variants: every problem with file, line and column; and prove that its rules hold.
 
-    Exits 1 if there is any problem. A rule that is not proved may hold all the same.
+    Exits 1 if there is any problem, be it an error (the world cannot be run) or a warning. A rule that is not
+    proved may hold all the same.
 
     Example: sim check ./worlds/my_world
     """
@@ -44,12 +49,10 @@ def check(
     if as_json:
         states = sorted(loaded.states) if loaded is not None else []
         told = {"rules": [], "never_taken": []} if proofs is None else _told(proofs)
-        rows = [asdict(p) for p in problems]
+        rows = [as_row(p) for p in problems]
         print_json({"ok": not problems, "problems": rows, "states": states, "reachable": found, **told})
     elif loaded is None or proofs is None:
-        for problem in problems:
-            say(str(problem))
-        say(f"{len(problems)} problem{'s' if len(problems) != 1 else ''}")
+        say_problems(problems, shape)
     else:
         variants = variants_of(world)
         also = f", and its variants {', '.join(variants)}" if variants else ""

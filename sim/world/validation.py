@@ -75,6 +75,17 @@ _WORDS = {
     "int_from_float": "must be a whole number",
     "finite_number": "must be a number",
 }
+_CODES = {
+    "extra_forbidden": "unknown-key",
+    "missing": "missing-key",
+    "too_short": "empty",
+    "too_long": "too-long",
+    "string_too_long": "too-long",
+    "literal_error": "choice",
+    "string_pattern_mismatch": "format",
+    "value_error": "value",
+}
+"""The codes of problems; of what is not here, ``range`` where a bound is broken, else ``type``."""
 _BOUNDS = {
     "greater_than": "must be more than {gt}",
     "greater_than_equal": "must be at least {ge}",
@@ -115,7 +126,7 @@ def _note(error: ValidationError, source: Source, model: type[BaseModel]) -> lis
             given, expected = item["input"], str(item.get("ctx", {}).get("expected", ""))
             choices = [c.strip(" '") for c in expected.replace(" or ", ",").split(",")]
             message = f"'{given}' is not one of the choices{did_you_mean(str(given), choices)}"
-        problem = source.problem(path, kind.replace("_", "-"), message)
+        problem = source.problem(path, _CODES.get(kind, "range" if kind in _BOUNDS else "type"), message)
         if problem not in source.problems:
             source.problems.append(problem)
     return places

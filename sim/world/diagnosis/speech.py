@@ -24,7 +24,8 @@ def _silent_roles(study: Study) -> Findings:
     world, spec = study.world, study.world.spec
     speaking = {role for state in world.states.values() for role in study.roles(state.speakers)}
     heard = {name for state in spec.states.values() for name in state.heard_by}
-    named = uses_of(study).words | uses_of(study).read | heard
+    uses = uses_of(study)
+    named = uses.words | uses.read | heard
     named |= {fact.of for fact in spec.facts.values() if fact.of}
     named |= {name for group in spec.groups.values() for name in (group.agents or [])}
     for role, part in spec.roles.items():

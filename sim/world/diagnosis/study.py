@@ -20,7 +20,7 @@ class Finding:
     unused: tuple[str, str] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Study:
     """A world or one of its variants, sound in itself, with the files from which it was read."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
@@ -32,6 +33,7 @@ class Uses:
     asked: frozenset[str]
 
 
+@functools.lru_cache(maxsize=16)
 def uses_of(study: Study) -> Uses:
     """What a world uses, all of its files taken together."""
     world, spec = study.world, study.world.spec
