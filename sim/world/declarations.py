@@ -86,6 +86,8 @@ class Declarations(Cast):
             self._try_template(text, path, names)
         for name in sorted(used - names):
             if name in self.known("facts") | self.known("derived"):
+                if self.broken.get("roles"):
+                    continue  # who knows it is not known
                 self.problem(path, "not-known", f"'{name}' is not known to the one who is shown this")
             else:
                 self.problem(path, "template", f"unknown name '{name}' in a template{did_you_mean(name, names)}")

@@ -57,7 +57,8 @@ def _read(path: Path, variant: str | None, *, code: bool) -> _Files:
     if source.problems:
         raise DefinitionError.of(source.problems)
     if not isinstance(source.value, dict):
-        message = "a world is a mapping of keys to values; this file is not"
+        given = "is empty" if source.value is None else "is not"
+        message = f"a world is a mapping of keys to values; this file {given}"
         raise DefinitionError.of([Problem(str(path), 1, 1, "world", message)])
     if lines.is_file():
         _add_lines(source, read_yaml(lines))
@@ -118,6 +119,9 @@ def _add_lines(source: Source, lines: Source) -> None:
     if "lines" in source.value:
         message = "the lines stand both in world.yaml and in lines.yaml"
         source.problems.append(source.problem(("lines",), "lines", message))
+    elif isinstance(lines.value, dict) and list(lines.value) == ["lines"]:
+        message = "this file begins with the states; take away the key 'lines' and move all else to the left"
+        source.problems.append(lines.problem(("lines",), "lines", message))
     elif lines.value is not None:
         source.value["lines"] = lines.value
         source.marks |= {("lines", *key): place for key, place in lines.marks.items()}
@@ -135,7 +139,12 @@ def _add_times(source: Source, folder: Path) -> None:
             raise ValueError("must be the name of a file beside the world")
         times = arrival_times((folder / name).read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else str(error)
+        is_missing = isinstance(error, FileNotFoundError)
+        why = (
+            "there is no such file beside the world"
+            if is_missing
+            else getattr(error, "strerror", None) or str(error)
+        )
         source.problems.append(source.problem(path, "arrivals", f"'{name}': {why}"))
         return
     del arrivals["file"]

@@ -66,8 +66,9 @@ def _idle(study: Study, state: StateDef) -> Findings:
     speaking = _speaking(study, state)
     for key, circle, _ in study.world.lines.get(state.name, ()):
         if speaking.isdisjoint(study.everyone(circle)):
-            who = listed(study.roles(state.speakers)) or "nobody"
-            message = f"'{key}' does not speak in '{state.name}', so these lines are never said; {who} speaks there"
+            roles = listed(dict.fromkeys(study.world.cast[a] for a in study.world.cast if a in speaking))
+            there = f"those who speak there: {roles}" if roles else "nobody speaks there"
+            message = f"'{key}' does not speak in '{state.name}', so these lines are never said; {there}"
             yield study.finding(("lines", state.name, key), "never-said", message)
 
 
