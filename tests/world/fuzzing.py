@@ -21,6 +21,7 @@ from sim.proof.verdicts import prove
 from sim.world.library import check
 from tests.world.mutations import mutate
 
+ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 2.0
 MEGABYTES = 500
 _KILLED_AFTER = 20
@@ -37,8 +38,11 @@ def foreign(message: str) -> list[str]:
     return [sign for sign in FOREIGN if sign in message]
 
 
-def judge(seed: int, folder: Path) -> str:
-    """Check a mutated world as ``sim check`` does, proofs included; what is wrong with the checker, or nothing."""
+def judge(seed: int, folder: Path, most_s: float = float("inf")) -> str:
+    """Check a mutated world as ``sim check`` does, proofs included; what is wrong with the checker, or nothing.
+
+    More than ``most_s`` seconds of processor time are wrong, too.
+    """
     what = mutate(seed, folder)
     began = time.process_time()
     try:
@@ -49,7 +53,7 @@ def judge(seed: int, folder: Path) -> str:
     except SimError as error:
         return f"{what}: {error}" if foreign(str(error)) else ""
     proved = time.process_time()
-    if proved - began > SECONDS:
+    if proved - began > most_s:
         return f"{what}: took {checked - began:.1f} s for its problems and {proved - checked:.1f} s for its proofs"
     for problem in problems:
         where = problem.message
@@ -64,7 +68,7 @@ def _in_child(seed: int, folder: Path, report: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (space, space))
     resource.setrlimit(resource.RLIMIT_CPU, (_KILLED_AFTER, _KILLED_AFTER))
     try:
-        said = judge(seed, folder)
+        said = judge(seed, folder, SECONDS)
     except BaseException as error:  # noqa: BLE001 - whatever it is, it must not get to a user
         where = traceback.extract_tb(error.__traceback__)[-1]
         said = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
