@@ -8,6 +8,7 @@ and numbers are anything but text: ``on``, ``off``, ``yes`` and ``no`` are words
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -204,15 +205,14 @@ def merge(base: Source, patch: Any, at: KeyPath) -> Source:
 
 def _merged(base: Any, patch: Any, path: KeyPath, at: KeyPath, marks: dict[KeyPath, tuple[str, int, int]]) -> Any:
     if not isinstance(patch, dict):
-        for key in [k for k in marks if k[: len(path)] == path]:
-            del marks[key]
-        for key in [k for k in marks if k[: len(at)] == at]:
-            marks[(*path, *key[len(at) :])] = marks[key]
+        _forget(base, path, marks)
+        for key in _paths(patch, at):
+            if key in marks:
+                marks[(*path, *key[len(at) :])] = marks[key]
         return patch
     result = dict(base) if isinstance(base, dict) else {}
     if not isinstance(base, dict) and at in marks:
-        for key in [k for k in marks if k[: len(path)] == path]:
-            del marks[key]
+        _forget(base, path, marks)
         marks[path] = marks[at]
     for key, change in patch.items():
         if change is None:
@@ -223,3 +223,16 @@ def _merged(base: Any, patch: Any, path: KeyPath, at: KeyPath, marks: dict[KeyPa
             marks.setdefault((*path, key), marks[source_at])
         result[key] = _merged(result.get(key), change, (*path, key), source_at, marks)
     return result
+
+
+def _forget(value: Any, path: KeyPath, marks: dict[KeyPath, tuple[str, int, int]]) -> None:
+    for key in _paths(value, path):
+        marks.pop(key, None)
+
+
+def _paths(value: Any, path: KeyPath) -> Iterator[KeyPath]:
+    """The key paths of a value that stands at ``path``, and of all that is in it."""
+    yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        yield from _paths(inner, (*path, key))
