@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from rapidfuzz import fuzz, process
 
@@ -25,13 +25,22 @@ class SimError(Exception):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong in a file, with the place and a stable code."""
+    """One thing wrong in a file, with the place and a stable code.
+
+    With an ``error`` the file cannot be used; with a ``warning`` it can, but something in it makes no sense.
+    """
 
     file: str
     line: int
     column: int
     code: str
     message: str
+    severity: Literal["error", "warning"] = "error"
+
+    @property
+    def suggestion(self) -> str:
+        """What would be right: what a message says after its first semicolon; empty where it says nothing."""
+        return self.message.partition("; ")[2]
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}: {self.message}"
@@ -85,12 +94,31 @@ class RunLogError(SimError):
         self.record = record
 
 
+CHINESE_SIGNS = {
+    "，": ",", "：": ":", "；": ";", "（": "(", "）": ")", "【": "[", "】": "]", "｛": "{", "｝": "}",
+    "“": '"', "”": '"', "‘": "'", "’": "'", "＞": ">", "＜": "<", "＝": "=", "！": "!", "、": ",", "\u3000": " ",
+}  # fmt: skip
+"""Signs of Chinese typing, and those that are meant where a file is read."""
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that was probably meant; None where none is near."""
+    names = sorted({str(k) for k in known})
+    match = process.extractOne(str(name), names, scorer=fuzz.ratio, score_cutoff=60)
+    return str(match[0]) if match else None
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Say which known name was probably meant, and which there are: ``; did you mean 'doctor'? known: …``."""
     names = sorted({str(k) for k in known})
     if not names:
         return ""
-    match = process.extractOne(str(name), names, scorer=fuzz.ratio, score_cutoff=60)
-    hint = f"; did you mean '{match[0]}'?" if match else ""
+    sign = next((c for c in str(name) if c in CHINESE_SIGNS and c.strip()), None)
+    match = closest(name, names)
+    hint = f"; did you mean '{match}'?" if match else ""
+    if sign is not None:
+        hint = f"; write '{CHINESE_SIGNS[sign]}' for the Chinese '{sign}';"
+    elif "#" in str(name):
+        hint = "; a comment needs a blank before '#';"
     shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
     return f"{hint} known: {shown}" if hint else f"; known: {shown}"

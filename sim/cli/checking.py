@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sim.cli.app import Json, NoCode, WorldName, app, print_json, say
+from sim.cli.problems import Shape, as_row, say_problems
 from sim.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -30,12 +31,15 @@ def check(
         Path | None, typer.Option(help="Write an acts file here for each end, and each rule that can be broken.")
     ] = None,
     no_code: NoCode = False,
+    shape: Annotated[
+        Shape, typer.Option("--format", help="text for people, or lines: a problem a line, as editors read them.")
+    ] = Shape.TEXT,
     as_json: Json = False,
 ) -> None:
     """Check a world and its variants: every problem with file, line and column; what runs come to; what is proved.
 
-    Exits 1 if there is any problem, if a run can break a rule, or if one can break off. A rule that is neither
-    proved nor refuted may hold all the same.
+    Exits 1 if there is any problem, be it an error (the world cannot be run) or a warning; if a run can break a
+    rule, or if one can break off. A rule that is neither proved nor refuted may hold all the same.
 
     Example: sim check ./worlds/my_world
     """
@@ -53,15 +57,13 @@ def check(
 
         examined = examine(loaded, is_deep=deep)
     if as_json:
-        rows = [asdict(p) for p in problems]
+        rows = [as_row(p) for p in problems]
         states = sorted(loaded.states) if loaded is not None else []
         found = sorted(reachable(loaded.spec)) if loaded is not None else []
         told = {"ends": [], "rules": [], "never_taken": []} if examined is None else _told(examined)
         print_json({"ok": not problems, "problems": rows, "states": states, "reachable": found, **told})
     elif loaded is None or examined is None:
-        for problem in problems:
-            say(str(problem))
-        say(f"{len(problems)} problem{'s' if len(problems) != 1 else ''}")
+        say_problems(problems, shape)
     else:
         variants = variants_of(world)
         also = f", and its variants {', '.join(variants)}" if variants else ""

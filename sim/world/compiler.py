@@ -141,7 +141,8 @@ class Compiler(Acts):
         for role, text in state.tell.items():
             here = (*path, "tell", role)
             circle = Circle(frozenset(self.cast)) if role == "*" else self.known_circle([role], here)
-            if role != "*" and not self.everyone(circle) & self.everyone(speakers) and self.everyone(circle):
+            who, speaking = self.everyone(circle), self.everyone(speakers)
+            if role != "*" and who and speaking and who.isdisjoint(speaking):
                 self.problem(here, "tell", f"'{role}' does not speak in this state")
             self.words(text, here, self.template_names(speakers if role == "*" else circle))
             told.append((circle, text))

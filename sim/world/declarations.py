@@ -6,7 +6,7 @@ mistake is reported once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -86,6 +86,8 @@ class Declarations(Cast):
             self._try_template(text, path, names)
         for name in sorted(used - names):
             if name in self.known("facts") | self.known("derived"):
+                if self.broken.get("roles"):
+                    continue  # who knows it is not known
                 self.problem(path, "not-known", f"'{name}' is not known to the one who is shown this")
             else:
                 self.problem(path, "template", f"unknown name '{name}' in a template{did_you_mean(name, names)}")
@@ -122,7 +124,9 @@ class Declarations(Cast):
                 values = {k: v for k, v in cells.items() if k != "label"}
                 if columns is not None and sorted(values) != columns:
                     self.problem(
-                        path, "table", f"has the columns {sorted(values)}, but the first row has {columns}"
+                        path,
+                        "table",
+                        f"has the columns {_listed(values)}, but the first row has {_listed(columns)}",
                     )
                     continue
                 columns = sorted(values)
@@ -383,6 +387,10 @@ class Declarations(Cast):
 
     def _knowers(self, names: list[str], path: KeyPath) -> Circle:
         return self.circle(names, path, ("all", "nobody", "self"))
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"'{name}'" for name in sorted(names))
 
 
 def _cell(value: Any) -> Value:

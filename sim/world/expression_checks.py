@@ -9,7 +9,7 @@ from typing import Any
 
 from rule_engine import DataType, ast, errors
 
-from sim.errors import did_you_mean
+from sim.errors import CHINESE_SIGNS, did_you_mean
 from sim.world.vocabulary import FUNCTIONS, RESERVED, ExpressionError, Vocabulary, type_name, unspell
 
 _STRING = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
@@ -170,10 +170,16 @@ def explain(error: errors.EngineError, text: str, vocabulary: Vocabulary) -> str
         return f"unknown name '.{name}' in '{text}'{did_you_mean(name, map(unspell, known))}"
     if isinstance(error, errors.RuleSyntaxError):
         return f"'{text}' is not an expression{_foreign(text)}"
-    return f"the types in '{text}' do not fit: {unspell(error.message)}"
+    lists = "; lists are not added with '+'" if "+" in text and "[" in text else ""
+    return f"the types in '{text}' do not fit; a number goes with a number (3, not '3'), a word with a word{lists}"
 
 
 def _foreign(text: str) -> str:
+    """What is of another language in an expression, and how it is written in ours."""
+    sign = next((c for c in _STRING.sub("", text) if c in CHINESE_SIGNS and c.strip()), None)
+    if sign is not None:
+        ours = "and" if sign in "，、" else CHINESE_SIGNS[sign]
+        return f"; write '{ours}' for the Chinese '{sign}'" if ours != "'" else "; write quotes as ' and '"
     for theirs, ours in (("&&", "and"), ("||", "or"), ("!", "not")):
         if theirs in text.replace("!=", ""):
             return f"; write '{ours}' for '{theirs}'"

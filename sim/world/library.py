@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from typing import Any
 from sim.errors import DefinitionError, Problem, did_you_mean
 from sim.world.cast import persona_names
 from sim.world.compiler import Compiler
+from sim.world.diagnosis.findings import diagnose
+from sim.world.diagnosis.spare import unused_personas, variant_problems
+from sim.world.diagnosis.study import Study
 from sim.world.folders import find_world, variants_of
 from sim.world.format import Persona, WorldFile
 from sim.world.kinds import label_of, show_number
@@ -21,7 +25,6 @@ from sim.world.source import KeyPath, Source, read_yaml
 from sim.world.stations import arrival_times
 from sim.world.validation import validate, validate_world
 from sim.world.variants import apply_variant, stray_lines, take_variants
-from sim.world.ways import reachable
 from sim.world.world import World
 
 
@@ -34,13 +37,28 @@ def load(world: str | Path, *, variant: str | None = None, code: bool = True) ->
     Raises:
         DefinitionError: with every problem found, each with file, line and key path.
     """
-    path = find_world(world)
+    return _build(_read(find_world(world), variant, code=code))
+
+
+@dataclass(frozen=True)
+class _Files:
+    """The files of a world with one of its variants applied, read and not yet checked."""
+
+    source: Source
+    personas: Mapping[str, Source]
+    variants: Mapping[str, Any]
+    variant: str | None
+    rules: Path | None
+
+
+def _read(path: Path, variant: str | None, *, code: bool) -> _Files:
     source = read_yaml(path)
     lines = path.parent / "lines.yaml"
     if source.problems:
         raise DefinitionError.of(source.problems)
     if not isinstance(source.value, dict):
-        message = "a world is a mapping of keys to values; this file is not"
+        given = "is empty" if source.value is None else "is not"
+        message = f"a world is a mapping of keys to values; this file {given}"
         raise DefinitionError.of([Problem(str(path), 1, 1, "world", message)])
     if lines.is_file():
         _add_lines(source, read_yaml(lines))
@@ -55,40 +73,45 @@ def load(world: str | Path, *, variant: str | None = None, code: bool = True) ->
     personas = read_personas(source, path.parent)
     _add_times(source, path.parent)
     rules = path.parent / "rules.py"
-    if not rules.is_file():
-        return build(source, personas, variant)
-    if not code:
+    if rules.is_file() and not code:
         raise DefinitionError(f"{rules}: this world brings code of its own, which --no-code refuses to load")
-    functions = load_rules(rules)
-    return build(source, personas, variant, functions, digest_of(rules))
+    return _Files(source, personas, variants, variant, rules if rules.is_file() else None)
+
+
+def _build(files: _Files) -> World:
+    if files.rules is None:
+        return build(files.source, files.personas, files.variant)
+    functions = load_rules(files.rules)
+    return build(files.source, files.personas, files.variant, functions, digest_of(files.rules))
 
 
 def check(world: str | Path, *, code: bool = True) -> tuple[list[Problem], World | None]:
-    """Check a world and each of its variants: all problems, and the world itself if it is sound."""
+    """Check a world and each of its variants: all problems, and the world itself if there is none.
+
+    Beside what keeps a world from being loaded, which are errors, these are the warnings of
+    :mod:`sim.world.diagnosis`. They come in the order of the files.
+    """
     path = find_world(world)
     problems: list[Problem] = []
-    plain: World | None = None
-    for variant in (None, *variants_of(path)):
+    studies: list[Study] = []
+    read: list[_Files] = []
+    names = (None, *variants_of(path))
+    for variant in names:
         try:
-            found = load(path, variant=variant, code=code)
-            plain = found if variant is None else plain
-            problems += [p for p in _dead_ends(found, path) if p not in problems]
+            files = _read(path, variant, code=code)
+            studies.append(Study(_build(files), files.source, files.personas))
+            read.append(files)
         except DefinitionError as error:
-            new = error.problems or (Problem(str(path), 1, 1, "world", str(error)),)
-            problems += [p for p in new if p not in problems]
-    return problems, None if problems else plain
-
-
-def _dead_ends(world: World, path: Path) -> list[Problem]:
-    """States without a way out, and states and ends without a way in."""
-    source = read_yaml(path)
-    known = reachable(world.spec) | ({world.spec.limits.ends} if world.spec.limits.ends else set())
-    at = {**dict.fromkeys(world.states, "states"), **dict.fromkeys(world.spec.ends, "ends")}
-    problems = [source.problem((at[n], n), "unreachable", "no arrow leads here") for n in at if n not in known]
-    stuck = [n for n, state in world.states.items() if not state.go]
-    return problems + [
-        source.problem(("states", n), "no-way-out", "has no arrow, so it is never left") for n in stuck
-    ]
+            problems += error.problems or (Problem(str(path), 1, 1, "world", str(error)),)
+    is_whole = len(studies) == len(names)
+    problems += diagnose(studies, is_whole=is_whole)
+    if is_whole:
+        plain = read[0].source
+        made = {str(f.variant): f.source.value for f in read[1:]}
+        problems += variant_problems(plain, plain.value, read[0].variants, made)
+        problems += unused_personas(path.parent, {p.name for f in read for p in f.personas.values()})
+    ordered = sorted(set(problems), key=lambda p: (p.file, p.line, p.column, p.message))
+    return ordered, None if problems else studies[0].world
 
 
 def _add_lines(source: Source, lines: Source) -> None:
@@ -96,6 +119,9 @@ def _add_lines(source: Source, lines: Source) -> None:
     if "lines" in source.value:
         message = "the lines stand both in world.yaml and in lines.yaml"
         source.problems.append(source.problem(("lines",), "lines", message))
+    elif isinstance(lines.value, dict) and list(lines.value) == ["lines"]:
+        message = "this file begins with the states; take away the key 'lines' and move all else to the left"
+        source.problems.append(lines.problem(("lines",), "lines", message))
     elif lines.value is not None:
         source.value["lines"] = lines.value
         source.marks |= {("lines", *key): place for key, place in lines.marks.items()}
@@ -113,7 +139,12 @@ def _add_times(source: Source, folder: Path) -> None:
             raise ValueError("must be the name of a file beside the world")
         times = arrival_times((folder / name).read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else str(error)
+        is_missing = isinstance(error, FileNotFoundError)
+        why = (
+            "there is no such file beside the world"
+            if is_missing
+            else getattr(error, "strerror", None) or str(error)
+        )
         source.problems.append(source.problem(path, "arrivals", f"'{name}': {why}"))
         return
     del arrivals["file"]

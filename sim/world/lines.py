@@ -85,9 +85,12 @@ class Lines:
             if action is None:
                 continue
             who = path[2]
-            if name not in world.spec.states[state].actions:
+            opened = world.spec.states[state].actions
+            if not set(opened) <= {*world.known("actions"), *world.known("ballots"), *world.known("tools")}:
+                continue  # it may be what was meant by a name that is not known
+            if name not in opened:
                 world.problem((*path, "do", name), "not-open", f"'{state}' does not open '{name}'")
-            elif world.everyone(action.by).isdisjoint(world.everyone(circle)):
+            elif world.everyone(action.by) and world.everyone(action.by).isdisjoint(world.everyone(circle)):
                 world.problem((*path, "do", name), "not-open", f"'{who}' may not '{name}'")
 
     def _seen_by(self, circle: Circle, compiled: Compiled, path: KeyPath) -> Compiled:
@@ -104,7 +107,9 @@ class Lines:
         if not world.check_name(action, "actions", path, others):
             return {}
         found = world.actions.get(action) or world.tools.get(action)
-        fields = found.fields if found is not None else {}
+        if found is None:
+            return {}  # what is wrong with it is told where it stands
+        fields = found.fields
         policy: dict[str, Policy] = {}
         for name, value in given.items():
             here = (*path, name)
@@ -122,6 +127,9 @@ class Lines:
         if isinstance(value, list):
             return self._read(value, kind, path)
         text = str(value).lower() if isinstance(value, bool) else str(value)
+        if kind.name == "choice" and text.isidentifier() and text not in {*kind.options, *words.names(), "null"}:
+            self._world.problem(path, "value", f"'{text}' is none of the choices{did_you_mean(text, kind.options)}")
+            return kind.empty
         compiled = self._world.compile(text, path, type_of(kind), words)
         return self._seen_by(circle, compiled, path)
 

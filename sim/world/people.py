@@ -122,7 +122,7 @@ def _written_out(source: Source, found: Mapping[str, Source]) -> dict[str, Sourc
         if isinstance(spec, dict) and spec.get("population") is not None:
             spec["population"] = [each for n in named for each in ids[n]]
         elif any(ids[n] != [n] for n in named):
-            message = f"'{next(n for n in named if ids[n] != [n])}' is a population; name it as population"
+            message = f"'{next(n for n in named if ids[n] != [n])}' is a population; write {{population: NAME}}"
             source.problems.append(source.problem(("roles", role), "population", message))
     return result
 

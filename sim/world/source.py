@@ -8,6 +8,7 @@ and numbers are anything but text: ``on``, ``off``, ``yes`` and ``no`` are words
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import yaml
 
 from sim.errors import Problem
 from sim.world.kinds import CONTROL
+from sim.world.mending import mistake_in
 
 MAX_BYTES = 400_000
 MAX_DEPTH = 40
@@ -84,7 +86,10 @@ def read_yaml(path: Path, shown: str | None = None) -> Source:
     except OSError as error:
         return refuse("unreadable", f"cannot read the file: {error.strerror or error}")
     except UnicodeDecodeError as error:
-        return refuse("not-utf8", f"not UTF-8 text (byte {error.start}): is this a YAML file?")
+        line = bytes(error.object[: error.start]).count(b"\n") + 1
+        return refuse(
+            "not-utf8", f"not UTF-8 text (byte {error.start}): is this a YAML file, saved as UTF-8?", line
+        )
     return _parse(text, source)
 
 
@@ -108,7 +113,8 @@ def _parse(text: str, source: Source) -> Source:
             tag = getattr(event, "tag", None)
             if tag:
                 mark = event.start_mark or _TOP
-                message = f"tags such as '{tag}' are not used in these files"
+                shown = tag.replace("tag:yaml.org,2002:", "!!")
+                message = f"tags such as '{shown}' are not used in these files; put a text with '!' in quotes"
                 source.problems.append(Problem(name, mark.line + 1, mark.column + 1, "tag", message))
                 return source
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
@@ -118,13 +124,11 @@ def _parse(text: str, source: Source) -> Source:
                 return source
         node = loader.get_single_node()
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        what = getattr(error, "problem", None) or str(error).splitlines()[0]
-        if "nesting depth" in what:  # the C scanner looks ahead, and has a limit of its own
+        line, column, message = mistake_in(text, error)
+        if "nesting depth" in message:  # the C scanner looks ahead, and has a limit of its own
             source.problems.append(Problem(name, line, column, "too-deep", _TOO_DEEP))
         else:
-            source.problems.append(Problem(name, line, column, "yaml", f"not valid YAML: {what}"))
+            source.problems.append(Problem(name, line, column, "yaml", message))
         return source
     finally:
         if loader is not None:
@@ -152,6 +156,11 @@ def _build(node: yaml.Node, path: KeyPath, source: Source) -> Any:
                 )
                 continue
             here = (*path, key)
+            if "：" in key and isinstance(value_node, yaml.ScalarNode) and not value_node.value:
+                column += key.index("：")
+                message = "'：' is a Chinese colon; write ':' and a blank"
+                source.problems.append(Problem(source.name, line, column, "yaml", message))
+                continue
             if key in mapping:
                 first = source.marks[here][1]
                 message = f"'{key}' stands twice in the same place (first on line {first})"
@@ -196,15 +205,14 @@ def merge(base: Source, patch: Any, at: KeyPath) -> Source:
 
 def _merged(base: Any, patch: Any, path: KeyPath, at: KeyPath, marks: dict[KeyPath, tuple[str, int, int]]) -> Any:
     if not isinstance(patch, dict):
-        for key in [k for k in marks if k[: len(path)] == path]:
-            del marks[key]
-        for key in [k for k in marks if k[: len(at)] == at]:
-            marks[(*path, *key[len(at) :])] = marks[key]
+        _forget(base, path, marks)
+        for key in _paths(patch, at):
+            if key in marks:
+                marks[(*path, *key[len(at) :])] = marks[key]
         return patch
     result = dict(base) if isinstance(base, dict) else {}
     if not isinstance(base, dict) and at in marks:
-        for key in [k for k in marks if k[: len(path)] == path]:
-            del marks[key]
+        _forget(base, path, marks)
         marks[path] = marks[at]
     for key, change in patch.items():
         if change is None:
@@ -215,3 +223,16 @@ def _merged(base: Any, patch: Any, path: KeyPath, at: KeyPath, marks: dict[KeyPa
             marks.setdefault((*path, key), marks[source_at])
         result[key] = _merged(result.get(key), change, (*path, key), source_at, marks)
     return result
+
+
+def _forget(value: Any, path: KeyPath, marks: dict[KeyPath, tuple[str, int, int]]) -> None:
+    for key in _paths(value, path):
+        marks.pop(key, None)
+
+
+def _paths(value: Any, path: KeyPath) -> Iterator[KeyPath]:
+    """The key paths of a value that stands at ``path``, and of all that is in it."""
+    yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        yield from _paths(inner, (*path, key))

@@ -64,18 +64,14 @@ def _template(text: str) -> jinja2.Template:
     return _environment.from_string(text)
 
 
-def names_in(text: str) -> set[str]:
+@functools.lru_cache(maxsize=4096)
+def names_in(text: str) -> frozenset[str]:
     """The names that a template uses.
 
     Raises:
         TemplateError: if it is not a template.
     """
-    return jinja2.meta.find_undeclared_variables(_parse(text))
-
-
-@functools.lru_cache(maxsize=4096)
-def _names(text: str) -> frozenset[str]:
-    return frozenset(names_in(text))
+    return frozenset(jinja2.meta.find_undeclared_variables(_parse(text)))
 
 
 def attributes_in(text: str, name: str) -> set[str]:
@@ -93,7 +89,7 @@ def render(text: str, values: Mapping[str, object]) -> str:
     if "{" not in text:
         return text
     given = {}
-    for name in _names(text):
+    for name in names_in(text):
         with contextlib.suppress(KeyError):
             given[name] = values[name]
     try:

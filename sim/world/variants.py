@@ -18,10 +18,10 @@ def take_variants(source: Source) -> dict[str, Any]:
     variants: Any = source.value.pop("variants", {})
     shape = "must be a mapping of keys to values"
     if not isinstance(variants, dict):
-        raise DefinitionError.of([source.problem(("variants",), "dict-type", shape)])
+        raise DefinitionError.of([source.problem(("variants",), "type", shape)])
     wrong = [n for n, patch in variants.items() if not isinstance(patch, dict)]
     if wrong:
-        raise DefinitionError.of([source.problem(("variants", n), "dict-type", shape) for n in wrong])
+        raise DefinitionError.of([source.problem(("variants", n), "type", shape) for n in wrong])
     nested: list[KeyPath] = [("variants", n, "variants") for n, patch in variants.items() if "variants" in patch]
     if nested:
         raise DefinitionError.of([source.problem(p, "variants", "a variant has no variants") for p in nested])

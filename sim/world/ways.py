@@ -9,7 +9,7 @@ from sim.world.format import WorldFile
 
 def reachable(spec: WorldFile) -> set[str]:
     """The states and ends that can be come to from the start."""
-    return _ahead([spec.start], lambda state: [*_arrows(spec, state), *_left(spec, state)])
+    return _ahead([spec.start], lambda state: _ways(spec, state))
 
 
 def circles(spec: WorldFile) -> list[tuple[str, int]]:
@@ -30,6 +30,27 @@ def circles(spec: WorldFile) -> list[tuple[str, int]]:
     ]
 
 
+def states_without_arrows(spec: WorldFile) -> list[str]:
+    """The states that are never left, in the order of the file."""
+    return [name for name, state in spec.states.items() if not state.go]
+
+
+def circles_without_end(spec: WorldFile) -> list[list[str]]:
+    """The groups of states out of which neither an end nor a dead end can be reached, in the order of the file.
+
+    Only those that can be come to from the start; those of a group can all be reached from each other.
+    """
+    ahead = {n: _ahead(_ways(spec, n), lambda s: _ways(spec, s)) for n in spec.states}
+    known = reachable(spec)
+    stuck = set(states_without_arrows(spec)) | set(spec.ends)
+    groups: list[list[str]] = []
+    for name in spec.states:
+        is_circle = name in known and name in ahead[name] and not (ahead[name] & stuck)
+        if is_circle and not any(name in group for group in groups):
+            groups.append([n for n in spec.states if n in ahead[name] and name in ahead[n]])
+    return groups
+
+
 def _ahead(start: Iterable[str], ways: Callable[[str], Iterable[str]]) -> set[str]:
     found: set[str] = set()
     ahead = list(start)
@@ -39,6 +60,10 @@ def _ahead(start: Iterable[str], ways: Callable[[str], Iterable[str]]) -> set[st
             found.add(name)
             ahead += ways(name)
     return found
+
+
+def _ways(spec: WorldFile, state: str) -> list[str]:
+    return [*_arrows(spec, state), *_left(spec, state)]
 
 
 def _arrows(spec: WorldFile, state: str) -> list[str]:

@@ -160,6 +160,9 @@ def test_an_unknown_name_is_refused_with_the_one_that_was_meant(text: str, start
     assert refusal(text).startswith(start), refusal(text)
 
 
+FIT = "; a number goes with a number (3, not '3'), a word with a word"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -198,9 +201,9 @@ def test_a_choice_that_can_never_be_is_refused(text: str, message: str) -> None:
         ("fee == department", "a number is compared with a word, which can never be equal"),
         ("ready == 1", "true or false is compared with a number, which can never be equal"),
         ("fee != true", "a number is compared with true or false, which can never be equal"),
-        ("fee > department", "the types in 'fee > department' do not fit: data type mismatch"),
-        ("fee + department", "the types in 'fee + department' do not fit: data type mismatch"),
-        ("sum(prescription)", "the types in 'sum(prescription)' do not fit: data type mismatch (argument #1)"),
+        ("fee > department", "the types in 'fee > department' do not fit" + FIT),
+        ("fee + department", "the types in 'fee + department' do not fit" + FIT),
+        ("sum(prescription)", "the types in 'sum(prescription)' do not fit" + FIT),
     ],
 )
 def test_types_that_do_not_fit_are_refused(text: str, message: str) -> None:
@@ -232,6 +235,9 @@ def test_a_value_of_another_type_than_is_needed_is_refused(text: str, wanted: An
         ("!ready", "; write 'not' for '!'"),
         ("fee != 1 && ready", "; write 'and' for '&&'"),
         ("fee = 1", "; write '==' to compare"),
+        ("fee ＞ 1", "; write '>' for the Chinese '＞'"),
+        ("fee > 1， ready", "; write 'and' for the Chinese '，'"),
+        ("department == ‘till’", "; write quotes as ' and '"),
     ],
 )
 def test_the_signs_of_other_languages_are_answered_with_ours(text: str, hint: str) -> None:
@@ -239,11 +245,9 @@ def test_the_signs_of_other_languages_are_answered_with_ours(text: str, hint: st
     assert f"'{text}' is not an expression{hint}" == refusal(text)
 
 
-@pytest.mark.parametrize(
-    "text", ["", " ", "#", "(fee", "fee >", "fee fee", "lambda x: x", "fee if ready else 1", "fee ＞ 1"]
-)
+@pytest.mark.parametrize("text", ["", " ", "#", "(fee", "fee >", "fee fee", "lambda x: x", "fee if ready else 1"])
 def test_what_is_no_expression_is_refused(text: str) -> None:
-    """Half a sentence, another language or full-width signs."""
+    """Half a sentence, or another language."""
     assert f"'{text}' is not an expression" == refusal(text)
 
 

@@ -245,15 +245,27 @@ def test_check_collects_the_problems_of_all_variants(write_world: Any) -> None:
 @pytest.mark.parametrize(
     ("new", "message"),
     [
-        ("  paid: {money: CNY}\n  open: {flag: no}\n", "5: facts.open.flag: must be true or false"),
+        ("  paid: {money: CNY}\n  open: {flag: no}\n", "5: facts.open.flag: must be true or false; 'no' is a word"),
         ("  paid: {money: CNY}\n  open: {flag: 1}\n", "5: facts.open.flag: must be true or false"),
-        ("  paid: {money: 3}\n", "4: facts.paid.money: must be text"),
-        ("  paid: {money: CNY}\n  note: {text: '60'}\n", "5: facts.note.text: must be a whole number"),
-        ("  paid: {money: CNY}\n  age: {number: y, whole: yes}\n", "5: facts.age.whole: must be true or false"),
-        ("  paid: {money: CNY}\nlimits: {turns: '60'}\n", "5: limits.turns: must be a whole number"),
+        ("  paid: {money: 3}\n", "4: facts.paid.money: must be text: its currency, such as CNY"),
+        (
+            "  paid: {money: CNY}\n  note: {text: '60'}\n",
+            "5: facts.note.text: must be a whole number; take away the quotes",
+        ),
+        (
+            "  paid: {money: CNY}\n  age: {number: y, whole: yes}\n",
+            "5: facts.age.whole: must be true or false; 'yes' is a word",
+        ),
+        (
+            "  paid: {money: CNY}\nlimits: {turns: '60'}\n",
+            "5: limits.turns: must be a whole number; take away the quotes",
+        ),
         ("  paid: {money: CNY}\nlimits: {turns: 60.5}\n", "5: limits.turns: must be a whole number"),
         ("  paid: {money: CNY}\nlimits: {turns: true}\n", "5: limits.turns: must be a whole number"),
-        ("  paid: {money: CNY}\nlimits: {minutes: '60'}\n", "5: limits.minutes: must be a number"),
+        (
+            "  paid: {money: CNY}\nlimits: {minutes: '60'}\n",
+            "5: limits.minutes: must be a number; take away the quotes",
+        ),
     ],
 )
 def test_a_value_of_another_type_is_not_taken_for_what_it_looks_like(

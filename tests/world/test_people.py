@@ -99,7 +99,11 @@ def test_outside_an_episode_who_is_drawn_is_called_by_the_role() -> None:
     ("old", "new", "message"),
     [
         ("age: 80", "age: 200", "folk.yaml:4: people.old.age: must be at most 150"),
-        ("{en: Olga, zh: 奥}", "[Olga]", "folk.yaml:4: people.old.name: must be a mapping of keys to values"),
+        (
+            "{en: Olga, zh: 奥}",
+            "[Olga]",
+            "folk.yaml:4: people.old.name: must be text, or one text for each language",
+        ),
         ("name: {en: Yuri, zh: 尤}", "sex: male", "folk.yaml:5: people.young: lacks the key 'name'"),
         ("wish: soup", "wish: cake", "folk.yaml:5: people.young.facts.wish: must be one of: tea, soup"),
         (
@@ -189,7 +193,7 @@ def test_a_population_without_people_is_none() -> None:
 def test_a_role_names_a_population_as_one(role: str, message: str | None) -> None:
     """And has no other persona then."""
     found = said(made(WORLD.replace("{population: folk}", role)))
-    wanted = message or "roles.guest: 'folk' is a population; name it as population"
+    wanted = message or "roles.guest: 'folk' is a population; write {population: NAME}"
     assert any(problem.startswith(f"world.yaml:3: {wanted}") for problem in found)
 
 

@@ -170,9 +170,12 @@ def test_the_largest_file_that_is_allowed_is_read(read: Any) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"\xff\xfea\x00:\x00", "a.yaml:1:1: not UTF-8 text (byte 0): is this a YAML file?"),
-        (b"\x89PNG\r\n\x1a\n\x00\x00", "a.yaml:1:1: not UTF-8 text (byte 0): is this a YAML file?"),
-        ("a: 骨科\n".encode("gb18030"), "a.yaml:1:1: not UTF-8 text (byte 3): is this a YAML file?"),
+        (b"\xff\xfea\x00:\x00", "a.yaml:1:1: not UTF-8 text (byte 0): is this a YAML file, saved as UTF-8?"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "a.yaml:1:1: not UTF-8 text (byte 0): is this a YAML file, saved as UTF-8?"),
+        (
+            "a: 骨科\n".encode("gb18030"),
+            "a.yaml:1:1: not UTF-8 text (byte 3): is this a YAML file, saved as UTF-8?",
+        ),
     ],
 )
 def test_what_is_not_utf_8_is_refused(read: Any, data: bytes, message: str) -> None:
@@ -197,10 +200,10 @@ def test_a_missing_file_and_a_folder_are_problems_and_no_crash(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("text", "line", "start"),
     [
-        ("a: b: c\n", 1, "not valid YAML: mapping values are not allowed"),
-        ("a: [1\nb: 2\n", 2, "not valid YAML: "),
-        ("a: 1\n\tb: 2\n", 2, "not valid YAML: "),
-        ("a: 1\n---\nb: 2\n", 2, "not valid YAML: "),
+        ("a: b: c\n", 1, "a second ': ' in one line; "),
+        ("a: [1\nb: 2\n", 1, "'[' is not closed; "),
+        ("a: 1\n\tb: 2\n", 2, "a tab; "),
+        ("a: 1\n---\nb: 2\n", 2, "'---' begins a second document; "),
         ("? [a, b]\n: 1\n", 1, "a key must be a single word"),
     ],
 )

@@ -39,7 +39,7 @@ def made(text: str = WORLD, **lines: str) -> Path:
 
 
 def said(folder: Path) -> list[str]:
-    return [f"{Path(p.file).name}:{p.line}: {p.message}" for p in check(folder)[0]]
+    return [f"{Path(p.file).name}:{p.line}: {p.message}" for p in check(folder)[0] if p.severity == "error"]
 
 
 def start(folder: Path, variant: str) -> tuple[Any, Any, str]:

@@ -1,0 +1,2 @@
+def picks(view):
+    return None
