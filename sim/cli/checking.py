@@ -49,10 +49,10 @@ def check(
     from sim.world.ways import reachable  # noqa: PLC0415
 
     problems, loaded = check_world(world, code=not no_code)
-    if variant is not None and not problems:
+    if variant is not None and loaded is not None:
         loaded = load(world, variant=variant, code=not no_code)
     examined = None
-    if loaded is not None and not problems:
+    if loaded is not None:
         from sim.proof.examining import examine  # noqa: PLC0415 - the solver is needed for nothing else
 
         examined = examine(loaded, is_deep=deep)
@@ -62,18 +62,19 @@ def check(
         found = sorted(reachable(loaded.spec)) if loaded is not None else []
         told = {"ends": [], "rules": [], "never_taken": []} if examined is None else _told(examined)
         print_json({"ok": not problems, "problems": rows, "states": states, "reachable": found, **told})
-    elif loaded is None or examined is None:
+    elif problems:
         say_problems(problems, shape)
-    else:
+    elif loaded is not None and shape is Shape.TEXT:
         variants = variants_of(world)
         also = f", and its variants {', '.join(variants)}" if variants else ""
         say(f"{loaded.name}: no problem{also}")
-        for line in _lines(examined, f"{loaded.name} ({variant})" if variant else loaded.name):
+    if examined is not None and shape is Shape.TEXT and not as_json:
+        for line in _lines(examined, f"{examined.world.name} ({variant})" if variant else examined.world.name):
             say(line)
     if examined is not None and examples is not None:
         for path in _write(examined, examples):
             say(f"{path}", err=as_json)
-    raise typer.Exit(0 if examined is not None and examined.is_sound else 1)
+    raise typer.Exit(0 if examined is not None and examined.is_sound and not problems else 1)
 
 
 def _told(examined: Examined) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def _build(files: _Files) -> World:
 
 
 def check(world: str | Path, *, code: bool = True) -> tuple[list[Problem], World | None]:
-    """Check a world and each of its variants: all problems, and the world itself if there is none.
+    """Check a world and each of its variants: all problems, and the world itself if no error is among them.
 
     Beside what keeps a world from being loaded, which are errors, these are the warnings of
     :mod:`sim.world.diagnosis`. They come in the order of the files.
@@ -111,7 +111,7 @@ def check(world: str | Path, *, code: bool = True) -> tuple[list[Problem], World
         problems += variant_problems(plain, plain.value, read[0].variants, made)
         problems += unused_personas(path.parent, {p.name for f in read for p in f.personas.values()})
     ordered = sorted(set(problems), key=lambda p: (p.file, p.line, p.column, p.message))
-    return ordered, None if problems else studies[0].world
+    return ordered, studies[0].world if is_whole else None
 
 
 def _add_lines(source: Source, lines: Source) -> None:
