@@ -103,6 +103,7 @@ def _told(examined: Examined) -> dict[str, Any]:
         "never_taken": [asdict(arrow) for arrow in examined.never_taken],
         "not_taken": [asdict(arrow) for arrow in examined.untried],
         "is_whole": explored.is_whole,
+        "turns_tried": explored.tried,
     }
 
 
@@ -117,6 +118,8 @@ def _lines(examined: Examined, name: str) -> Iterator[str]:
         why = f" ({verdict.why})" if verdict.why else ""
         yield f"  {verdict.verdict:<11}  {where}: {verdict.rule}{why}"
         yield from _example(examined.refutation(verdict))
+    if any(verdict.verdict == "not decided" for verdict in examined.verdicts):
+        yield f"  not decided: not proved, and not broken in any of the {examined.explored.tried:,} turns tried"
     for why, given in examined.explored.stuck.items():
         yield f"  breaks off   {why}"
         yield from _example(given)

@@ -58,7 +58,7 @@ class Explored:
     breaks off because nobody can speak, or a fact cannot take its value. ``endless`` leads to where no run comes
     to an end but by a limit. ``arrows`` are those that were taken, by state and number. ``is_whole`` says that
     everything was looked at that can be done with the facts as they begin, and what the seed deals and draws.
-    ``moments`` are situations of runs in which somebody is asked to speak.
+    ``moments`` are situations of runs in which somebody is asked to speak, ``tried`` is how many turns were tried.
     """
 
     ends: dict[str, Example] = field(default_factory=dict)
@@ -68,6 +68,7 @@ class Explored:
     arrows: set[tuple[str, int]] = field(default_factory=set)
     is_whole: bool = False
     moments: list[Situation] = field(default_factory=list)
+    tried: int = 0
 
     def take(self, found: Found, facts: dict[str, Value], *, is_first: bool) -> None:
         """Add what a search found."""
@@ -82,6 +83,7 @@ class Explored:
         if found.endless is not None and self.endless is None:
             self.endless = Example(found.endless, facts)
         self.arrows |= found.arrows
+        self.tried += found.turns
         if is_first:
             self.is_whole = found.is_whole
             self.moments = [p.situation for p in found.places if p.asked is p.situation]
