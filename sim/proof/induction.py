@@ -34,13 +34,13 @@ MOST_STEPS = 2_000_000
 MOST_MS = 10_000
 """What one question may take in any case; the steps are used up long before."""
 
-MOST_WORK = 20_000_000
-"""Steps of the solver for a world: about ten seconds. The largest bundled one takes two thirds of it."""
+MOST_WORK = 6_000_000
+"""Steps of the solver for a world: about two seconds. The largest bundled one takes two thirds of it."""
 
-MOST_PARTS = 100_000
+MOST_PARTS = 40_000
 """Parts of expressions that are translated for a world. The largest bundled one takes half of it."""
 
-DEEPER = 10
+DEEPER = 20
 """How many times as much is done where that is asked for."""
 
 

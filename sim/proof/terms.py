@@ -233,6 +233,13 @@ def total(values: Iterable[Any]) -> Any:
     return functools.reduce(lambda a, b: a + b, terms, number(known)) if terms else known
 
 
+def _is_simple(cases: z3.ExprRef, factor: Number) -> bool:
+    """Whether one of two numbers multiplied by another is still a sum: of the two, or of the other, all is known."""
+    parts = (z3.simplify(part) for part in (cases.arg(1), cases.arg(2)))
+    known = (z3.is_int_value(part) or z3.is_rational_value(part) for part in parts)
+    return isinstance(factor, Decimal) or all(known)
+
+
 def product(left: Any, right: Any) -> Any:
     """Two numbers multiplied.
 
@@ -244,7 +251,7 @@ def product(left: Any, right: Any) -> Any:
     for one, other in ((left, right), (right, left)):
         if isinstance(one, Decimal) and one in (0, 1):
             return other if one else Decimal(0)
-        if isinstance(one, z3.ArithRef) and z3.is_app_of(one, z3.Z3_OP_ITE) and isinstance(other, Decimal):
+        if is_term(one) and z3.is_app_of(one, z3.Z3_OP_ITE) and _is_simple(one, other):
             return z3.If(one.arg(0), *_alike(one.arg(1) * number(other), one.arg(2) * number(other)))
     if not isinstance(left, Decimal) and not isinstance(right, Decimal):
         raise Unknown

@@ -13,8 +13,8 @@ from sim.proof.terms import Exhausted, Unknown
 from sim.world.expressions import Compiled
 from sim.world.world import World
 
-MOST_GUESSED = 30_000
-"""Steps times guesses up to which moments within a state are told apart without being asked: about a second."""
+MOST_GUESSED = 16_000
+"""Steps times guesses up to which moments within a state are told apart without being asked: half a second."""
 
 
 @dataclass(frozen=True)
