@@ -234,7 +234,7 @@ def total(values: Iterable[Any]) -> Any:
 
 
 def _is_simple(cases: z3.ExprRef, factor: Number) -> bool:
-    """Whether one of two numbers multiplied by another is a sum still: of one of them all that it may be is known."""
+    """Whether the product of two numbers is a sum still: all that one of them may be is known."""
     parts = (z3.simplify(part) for part in (cases.arg(1), cases.arg(2)))
     known = (z3.is_int_value(part) or z3.is_rational_value(part) for part in parts)
     return isinstance(factor, Decimal) or all(known)
