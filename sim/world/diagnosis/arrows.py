@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from sim.world.diagnosis.study import Findings, Study, listed
+from sim.errors import listed
+from sim.world.diagnosis.study import Findings, Study
 from sim.world.source import KeyPath
 from sim.world.ways import circles_without_end, reachable, states_without_arrows
 from sim.world.world import StateDef, TransitionDef

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sim.errors import listed
 from sim.world.circles import Circle
-from sim.world.diagnosis.study import Findings, Study, listed
+from sim.world.diagnosis.study import Findings, Study
 from sim.world.diagnosis.uses import uses_of
 from sim.world.format import Persona
 from sim.world.source import KeyPath
