@@ -122,3 +122,9 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         hint = "; a comment needs a blank before '#';"
     shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
     return f"{hint} known: {shown}" if hint else f"; known: {shown}"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names in a row, for messages: ``'a', 'b' and 'c'``."""
+    given = [f"'{name}'" for name in names]
+    return " and ".join(part for part in (", ".join(given[:-1]), given[-1] if given else "") if part)

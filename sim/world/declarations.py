@@ -6,13 +6,13 @@ mistake is reported once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 from rule_engine import DataType
 
-from sim.errors import did_you_mean
+from sim.errors import did_you_mean, listed
 from sim.world.cast import Cast
 from sim.world.circles import Circle
 from sim.world.evaluation import COUNTERS
@@ -23,7 +23,7 @@ from sim.world.format import Action, Persona, Tool, WorldFile
 from sim.world.kinds import MAX_ITEMS, Kind, Value
 from sim.world.rows import Row
 from sim.world.source import KeyPath, Source
-from sim.world.templates import TemplateError, names_in, render
+from sim.world.templates import TemplateError, has_names_alone, names_in, render
 from sim.world.vocabulary import AGENTS, ExpressionError, Vocabulary, each_type, record_type, table_type, type_of
 from sim.world.world import FactDef, GroupDef
 
@@ -82,7 +82,7 @@ class Declarations(Cast):
         except TemplateError as error:
             self.problem(path, "template", str(error))
             return
-        if used <= names:
+        if used <= names and not has_names_alone(text):
             self._try_template(text, path, names)
         for name in sorted(used - names):
             if name in self.known("facts") | self.known("derived"):
@@ -126,7 +126,7 @@ class Declarations(Cast):
                     self.problem(
                         path,
                         "table",
-                        f"has the columns {_listed(values)}, but the first row has {_listed(columns)}",
+                        f"has the columns {listed(sorted(values))}, but the first row has {listed(columns)}",
                     )
                     continue
                 columns = sorted(values)
@@ -387,10 +387,6 @@ class Declarations(Cast):
 
     def _knowers(self, names: list[str], path: KeyPath) -> Circle:
         return self.circle(names, path, ("all", "nobody", "self"))
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(f"'{name}'" for name in sorted(names))
 
 
 def _cell(value: Any) -> Value:

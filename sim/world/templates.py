@@ -23,6 +23,7 @@ _ALLOWED = (
     nodes.CondExpr, nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not, nodes.Filter, nodes.Concat,
     nodes.Add, nodes.Sub,
 )  # fmt: skip
+_PLAIN = (nodes.Output, nodes.TemplateData, nodes.Name)
 _FILTERS = ("capitalize", "default", "first", "int", "join", "last", "length", "lower", "title", "trim", "upper")
 
 
@@ -71,7 +72,17 @@ def names_in(text: str) -> frozenset[str]:
     Raises:
         TemplateError: if it is not a template.
     """
-    return frozenset(jinja2.meta.find_undeclared_variables(_parse(text)))
+    return frozenset(jinja2.meta.find_undeclared_variables(_parse(text))) if "{" in text else frozenset()
+
+
+@functools.lru_cache(maxsize=4096)
+def has_names_alone(text: str) -> bool:
+    """Whether a template has nothing but names in it, so that with these it can always be filled in.
+
+    Raises:
+        TemplateError: if it is not a template.
+    """
+    return "{" not in text or all(isinstance(node, _PLAIN) for node in _parse(text).find_all(nodes.Node))
 
 
 def attributes_in(text: str, name: str) -> set[str]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.world.templates import MAX_RENDERED, TemplateError, names_in, render
+from sim.world.templates import MAX_RENDERED, TemplateError, has_names_alone, names_in, render
 
 
 class Thing:
@@ -303,3 +303,19 @@ def test_the_template_itself_is_no_name() -> None:
     """Nothing of the library shows."""
     with pytest.raises(TemplateError, match=r"^not a template: 'self' is not part of the language$"):
         names_in("{{ self }}")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_so"),
+    [
+        ("no names", True),
+        ("{{ fee }} and {{ name }}", True),
+        ("{{ fee or 'none' }}", False),
+        ("{{ name | upper }}", False),
+        ("{% if fee %}dear{% endif %}", False),
+        ("{{ act.amount }}", False),
+    ],
+)
+def test_a_template_of_names_alone_can_always_be_filled_in(text: str, is_so: bool) -> None:
+    """All others are tried when a world is loaded."""
+    assert has_names_alone(text) == is_so

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from sim.world.diagnosis.study import Findings, Study, listed
+import re
+
+from sim.errors import listed
+from sim.world.diagnosis.study import Findings, Study
 from sim.world.source import KeyPath
 from sim.world.ways import circles_without_end, reachable, states_without_arrows
 from sim.world.world import StateDef, TransitionDef
@@ -71,8 +74,7 @@ def _why(before: TransitionDef) -> str:
 
 def _is_sooner(before: TransitionDef, arrow: TransitionDef) -> bool:
     """Whether an arrow that stands before another holds whenever that one does."""
-    parts = {part.strip() for part in arrow.when.text.split(" and ")} if _is_plain(arrow.when.text) else set()
-    implied = before.when.text in {"true", arrow.when.text} | parts
+    implied = _parts(before.when.text) <= _parts(arrow.when.text)
     waits = (
         (before.after_turns, arrow.after_turns),
         (before.after_rounds, arrow.after_rounds),
@@ -81,9 +83,13 @@ def _is_sooner(before: TransitionDef, arrow: TransitionDef) -> bool:
     return implied and all((first or 0) <= (then or 0) for first, then in waits)
 
 
-def _is_plain(text: str) -> bool:
-    """Whether a condition is a row of conditions joined by 'and', so that each of them follows from it."""
-    return not any(sign in text for sign in ("(", "[", "?", "'", '"', " or ", "not "))
+def _parts(text: str) -> frozenset[str]:
+    """The conditions that a condition joins by 'and', each of which follows from it; itself where it does more."""
+    if text == "true":
+        return frozenset()
+    if re.search(r"\b(?:or|not)\b|[(\[?'\"]", text):
+        return frozenset({text})
+    return frozenset(re.split(r"\s+and\s+", text.strip()))
 
 
 def _is_left(study: Study, state: StateDef, after: TransitionDef, arrow: TransitionDef) -> bool:

@@ -32,6 +32,11 @@ _UNREAD = (
 def _fact(study: Study, uses: Uses, fact: FactDef) -> Findings:
     name = fact.name
     spec = study.world.spec.facts[name]
+    if spec.flag is not None and spec.start not in (None, spec.flag):
+        message = (
+            f"a flag begins as its own value, so this start is not read; write flag: {str(not spec.flag).lower()}"
+        )
+        yield study.finding(("facts", name, "start"), "ignored", message)
     has_start = spec.start is not None or spec.flag is True or not fact.is_shown
     if name not in uses.set_ and not has_start and name not in uses.asked:
         given = "" if fact.start in (None, ()) else fact.kind.show(fact.start, study.world.spec.languages[0])

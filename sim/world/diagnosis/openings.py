@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sim.world.diagnosis.study import Findings, Study, listed
+from sim.errors import listed
+from sim.world.diagnosis.study import Findings, Study
 from sim.world.world import ActionDef, ToolDef
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sim.world.diagnosis.study import Finding, Findings, Study, listed
+from sim.errors import listed
+from sim.world.diagnosis.study import Finding, Findings, Study
 from sim.world.source import KeyPath
 from sim.world.world import StateDef
 

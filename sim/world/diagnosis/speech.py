@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from sim.errors import listed
 from sim.world.circles import Circle
-from sim.world.diagnosis.study import Findings, Study, listed
+from sim.world.diagnosis.study import Findings, Study
 from sim.world.diagnosis.uses import uses_of
 from sim.world.format import Persona
+from sim.world.source import KeyPath
 from sim.world.world import MoveDef, StateDef
 
 
@@ -17,6 +21,7 @@ def find(study: Study) -> Findings:
             yield from _lacking(study, state)
             yield from _idle(study, state)
             yield from _never_said(study, state)
+    yield from _unworded(study)
     yield from _languages(study)
 
 
@@ -89,6 +94,21 @@ def _never_said(study: Study, state: StateDef) -> Findings:
 def _is_before(study: Study, circle: Circle, when: str, later: Circle, move: MoveDef) -> bool:
     is_covered = circle == later or study.everyone(later) <= circle.agents
     return is_covered and when in {"true", move.when.text}
+
+
+def _unworded(study: Study) -> Findings:
+    """Words for people, beside those that are looked at when a world is loaded, that lack a language."""
+    spec = study.world.spec
+    texts: dict[KeyPath, Mapping[str, str]] = {("roles", n, "label"): role.label for n, role in spec.roles.items()}
+    texts |= {("resources", n, "label"): resource.label for n, resource in spec.resources.items()}
+    texts |= {("ends", n, "label"): end.label for n, end in spec.ends.items()}
+    texts |= {
+        ("selection", part): getattr(spec.selection, part) for part in ("message", "prompt", "multiple", "none")
+    }
+    for path, text in texts.items():
+        lacking = [name for name in spec.languages if name not in text and "*" not in text]
+        if text and lacking:
+            yield study.finding(path, "missing-language", f"has no text for {listed(lacking)}; write it")
 
 
 def _languages(study: Study) -> Findings:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from sim.errors import Problem
 from sim.world.circles import Circle
@@ -53,12 +52,6 @@ class Study:
         """The roles of all who may ever be in a circle, in the order of the file."""
         who = self.everyone(circle)
         return dict.fromkeys(role for agent, role in self.world.cast.items() if agent in who)
-
-
-def listed(names: Any) -> str:
-    """Names in a row, for messages: ``'a', 'b' and 'c'``."""
-    given = [f"'{name}'" for name in names]
-    return " and ".join(part for part in (", ".join(given[:-1]), given[-1] if given else "") if part)
 
 
 Findings = Iterator[Finding]

@@ -17,6 +17,7 @@ def told(go: str, *more: tuple[str, str]) -> list[str]:
 @pytest.mark.parametrize(
     ("go", "index", "why"),
     [
+        ("[left: asked and given, done: given and asked]", 1, "the arrow to 'left' (line 13) stands before it"),
         ("[left, done: given]", 1, "the arrow to 'left' (line 13) stands before it and has no condition"),
         (
             "[left: asked, done: asked]",

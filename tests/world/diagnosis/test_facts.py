@@ -70,3 +70,10 @@ def test_what_a_variant_uses_is_used() -> None:
     fact = (FACTS, "facts:\n  new: {flag: false, shown: false}\n")
     variants = "variants: {strict: {actions: {give: {when: asked and not new}}}}\nlines:\n"
     assert said(fact, ("lines:\n", variants)) == []
+
+
+def test_a_flag_begins_as_its_own_value() -> None:
+    """A start beside it that says otherwise is told."""
+    assert told("{flag: false, start: true}") == [
+        "4 ignored facts.new.start: a flag begins as its own value, so this start is not read; write flag: true"
+    ]

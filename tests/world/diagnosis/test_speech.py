@@ -55,3 +55,14 @@ def test_lines_of_a_group_hide_those_of_its_members_that_stand_behind() -> None:
         for line, who in (("20", "guest"), ("21", "clerk"))
         for n in (0, 1)
     ]
+
+
+def test_words_and_personas_that_lack_a_language_are_told() -> None:
+    """What is not looked at when a world is loaded, for it can be played without."""
+    text = DESK[: DESK.index("lines:")].replace("roles:", "languages: [en, zh]\nroles:")
+    ends = (
+        "ends: {done: success, left: failure}",
+        "ends: {done: {kind: success, label: {en: Done}}, left: failure}",
+    )
+    assert said(ends, text=text) == ["16 missing-language ends.done.label: has no text for 'zh'; write it"]
+    assert said(text=text) == []
