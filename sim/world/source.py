@@ -8,6 +8,7 @@ and numbers are anything but text: ``on``, ``off``, ``yes`` and ``no`` are words
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -196,10 +197,11 @@ def merge(base: Source, patch: Any, at: KeyPath) -> Source:
 
 def _merged(base: Any, patch: Any, path: KeyPath, at: KeyPath, marks: dict[KeyPath, tuple[str, int, int]]) -> Any:
     if not isinstance(patch, dict):
-        for key in [k for k in marks if k[: len(path)] == path]:
-            del marks[key]
-        for key in [k for k in marks if k[: len(at)] == at]:
-            marks[(*path, *key[len(at) :])] = marks[key]
+        for key in _paths(base, path):
+            marks.pop(key, None)
+        for key in _paths(patch, at):
+            if key in marks:
+                marks[(*path, *key[len(at) :])] = marks[key]
         return patch
     result = dict(base) if isinstance(base, dict) else {}
     if not isinstance(base, dict) and at in marks:
@@ -215,3 +217,11 @@ def _merged(base: Any, patch: Any, path: KeyPath, at: KeyPath, marks: dict[KeyPa
             marks.setdefault((*path, key), marks[source_at])
         result[key] = _merged(result.get(key), change, (*path, key), source_at, marks)
     return result
+
+
+def _paths(value: Any, path: KeyPath) -> Iterator[KeyPath]:
+    """The key paths of a value that stands at ``path``, and of all within it."""
+    yield path
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, each in inner:
+        yield from _paths(each, (*path, key))
