@@ -205,8 +205,9 @@ def _merged(base: Any, patch: Any, path: KeyPath, at: KeyPath, marks: dict[KeyPa
         return patch
     result = dict(base) if isinstance(base, dict) else {}
     if not isinstance(base, dict) and at in marks:
-        for key in [k for k in marks if k[: len(path)] == path]:
-            del marks[key]
+        if path in marks:  # of what a variant before it took away
+            for key in [k for k in marks if k[: len(path)] == path]:
+                del marks[key]
         marks[path] = marks[at]
     for key, change in patch.items():
         if change is None:

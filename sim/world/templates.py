@@ -70,12 +70,12 @@ def names_in(text: str) -> set[str]:
     Raises:
         TemplateError: if it is not a template.
     """
-    return jinja2.meta.find_undeclared_variables(_parse(text))
+    return set(_names(text))
 
 
 @functools.lru_cache(maxsize=4096)
 def _names(text: str) -> frozenset[str]:
-    return frozenset(names_in(text))
+    return frozenset(jinja2.meta.find_undeclared_variables(_parse(text)))
 
 
 def attributes_in(text: str, name: str) -> set[str]:
