@@ -21,6 +21,7 @@ from sim.read.diff import FirstDifference
 from sim.read.outline import outline
 from sim.read.screen import Screen
 from sim.read.session import Play
+from sim.read.taken import Taken
 from sim.read.transcript import Entry, Transcript
 from sim.record.log import RunLog
 from sim.record.records import EpisodeEnded, Turn
@@ -40,9 +41,13 @@ class Board:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 100
         self._console = Console(highlight=False, width=width, record=is_kept)
 
-    def head(self, now: str, saved: Sequence[str], place: Path) -> None:
-        """Begin a block: when it was, and what was saved."""
-        what = f"saved {', '.join(saved)}" if saved else str(place)
+    def head(self, now: str, saved: Sequence[Path], place: Path) -> None:
+        """Begin a block: when it was, and what was saved, or is gone."""
+        parts = {
+            "saved": [path.name for path in saved if path.exists()],
+            "gone:": [path.name for path in saved if not path.exists()],
+        }
+        what = "; ".join(f"{word} {', '.join(names)}" for word, names in parts.items() if names) or str(place)
         self._console.print()
         self._console.print(Rule(Text(one_line(f"{now}  {what}"), style="bold"), align="left", style="dim"))
 
@@ -108,7 +113,7 @@ class Board:
         self._console.print(Text(one_line(text), style=style))
 
     def _compared(self, play: Play) -> None:
-        if play.against is None:
+        if play.before is None or play.against is None:
             header = play.log.header
             variant = f", variant {header.variant}" if header.variant else ""
             self._line(f"the first run: seed {header.seed}, {header.language}{variant}", "dim")
@@ -125,8 +130,8 @@ class Board:
         self._line(
             f"as before up to {_before(first)}; there {_CALLED.get(first.what, 'the ' + first.what)} differs:"
         )
-        self._line(f"  - {shown(first.a)}", "red")
-        self._line(f"  + {shown(first.b)}", "green")
+        self._line(f"  - {_value(first, first.a)}", "red")
+        self._line(f"  + {_value(first, first.b)}", "green")
         if play.misfit is not None:
             self._line(f"  {_why(play.misfit)}")
 
@@ -195,6 +200,22 @@ def _before(first: FirstDifference) -> str:
     return where + (f" of episode {first.episode}" if first.episode > 1 else "")
 
 
+def _value(first: FirstDifference, value: object) -> str:
+    """One of two values that differ."""
+    if first.what == "transition":
+        return f"→ {' → '.join(map(str, value))}" if isinstance(value, list) else "it stays where it is"
+    if first.what == "act" and isinstance(value, list):
+        return ", ".join(_act(each) for each in value) or "nothing"
+    return shown(value)
+
+
+def _act(act: object) -> str:
+    if not isinstance(act, dict) or "action" not in act:
+        return shown(act)
+    fields = act.get("fields") or {}
+    return " ".join([str(act["action"]), *(f"{name}={shown(value)}" for name, value in fields.items())])
+
+
 def _why(misfit: Misfit) -> str:
     """Why the answers of the last run were not taken any further."""
     where = f"turn {misfit.turn}" + (f" of episode {misfit.episode}" if misfit.episode > 1 else "")
@@ -240,6 +261,4 @@ def _path(play: Play) -> str:
 
 
 def _old_path(log: RunLog) -> str:
-    from sim.read.taken import Taken  # noqa: PLC0415
-
     return " → ".join(Taken.of([log]).path)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sim.cli.serving import Page
     from sim.cli.watching import Watch
     from sim.read.session import Play, Session
+    from sim.record.log import RunLog
 
 _QUIET_S = 0.2
 """What is broken is told only if nothing more is saved for so long: the rest of the file may be on its way."""
@@ -27,9 +28,14 @@ _QUIET_S = 0.2
 @app.command()
 def dev(
     world: WorldName,
-    seed: Annotated[int, typer.Option(help="What all random choices follow from.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(help="What all random choices follow from; 0 if left out.", show_default=False)
+    ] = None,
     lang: Annotated[str | None, typer.Option(help="One of the world's languages, such as zh.")] = None,
     variant: Annotated[str | None, typer.Option(help="A variant of the world.")] = None,
+    run: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Begin with the answers of this run, whoever gave them.")
+    ] = None,
     no_code: NoCode = False,
     once: Annotated[
         bool, typer.Option("--once", help="Do it once and end; exits 1 if there is a problem.")
@@ -59,7 +65,15 @@ def dev(
     kind = kind_of(out, None if out is not None else "svg")
     try:
         with tempfile.TemporaryDirectory(prefix="sim-dev-") as folder:
-            session = Session(place, Path(folder), seed=seed, language=lang, variant=variant, code=not no_code)
+            session = Session(
+                place,
+                Path(folder),
+                seed=seed or 0,
+                language=lang,
+                variant=variant,
+                code=not no_code,
+                run=_begun(run, place, seed, lang, variant),
+            )
             watch = Watch(place, search_path("personas"))
             page = Page(serve) if serve is not None else None
             desk = _Desk(session, watch, Board(is_kept=page is not None), kind, out, page)
@@ -70,6 +84,23 @@ def dev(
                 desk.show(watch.wait())
     except KeyboardInterrupt:
         say("\nended")
+
+
+def _begun(run: str | None, place: Path, *options: object) -> RunLog | None:
+    """The run to begin with, if one is named."""
+    from sim.record.log import RunLog, find_run  # noqa: PLC0415 - as above
+    from sim.world.source import read_yaml  # noqa: PLC0415
+
+    if run is None:
+        return None
+    if any(option is not None for option in options):
+        raise DefinitionError("--run brings its own seed, language and variant")
+    log = RunLog.open(find_run(run))
+    value = read_yaml(place).value
+    called = value.get("world") if isinstance(value, dict) else None
+    if called not in {None, log.header.world}:
+        raise DefinitionError(f"{log.name} is a run of '{log.header.world}', not of '{called}'")
+    return log
 
 
 class _Desk:
@@ -101,7 +132,7 @@ class _Desk:
             saved = list(dict.fromkeys([*saved, *more]))
             began = time.perf_counter()
         now = f"{datetime.now():%H:%M:%S}"
-        self._board.head(now, [path.name for path in saved], self._session.place)
+        self._board.head(now, saved, self._session.place)
         if play is None:
             self._broken(error)
             return False

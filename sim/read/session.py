@@ -10,6 +10,7 @@ from sim.errors import DefinitionError, Problem, SimError
 from sim.read.diff import Diff, diff
 from sim.read.taken import Taken
 from sim.record.log import LogWriter, RunLog
+from sim.stage.diverging import check_divergence
 from sim.stage.replaying import Fit, Misfit, played, replayed
 from sim.stage.run import settings_for
 from sim.world.library import check, load
@@ -42,7 +43,11 @@ class _Enough(Exception):
 class Session:
     """A world that is played again and again, each time on the answers of the last run as far as they fit.
 
-    ``place`` is its world.yaml; the logs go to ``folder``, of which those of the last two runs stay.
+    ``place`` is its world.yaml; the logs go to ``folder``, of which those of the last two runs stay. It may begin
+    with a ``run`` that was played elsewhere, by whatever models; then seed, language and variant are that run's.
+
+    Raises:
+        RunLogError: if that run is not one that can be played on.
     """
 
     def __init__(
@@ -54,7 +59,12 @@ class Session:
         language: str | None = None,
         variant: str | None = None,
         code: bool = True,
+        run: RunLog | None = None,
     ) -> None:
+        if run is not None:
+            check_divergence(run)
+            variant = run.header.variant
+        self._run = run
         self.place = place
         self.last: Play | None = None
         self._folder = folder
@@ -78,7 +88,7 @@ class Session:
         world = self._load()
         self._count += 1
         path = self._folder / f"run-{self._count}.jsonl"
-        before, fit = (self.last.log if self.last is not None else None), Fit()
+        before, fit = (self.last.log if self.last is not None else self._run), Fit()
         is_stopped = False
         try:
             with LogWriter(path) as writer:
@@ -98,8 +108,9 @@ class Session:
         log = RunLog.open(path)
         against = diff(before, log) if before is not None else None
         misfit = next(iter(fit.misfits.values()), None)
-        if self.last is not None and self.last.before is not None:
-            self.last.before.path.unlink(missing_ok=True)
+        old = self.last.before if self.last is not None else None
+        if old is not None and old is not self._run:
+            old.path.unlink(missing_ok=True)
         self.last = Play(world, log, Taken.of([log]), before, against, misfit, is_stopped)
         return self.last
 

@@ -205,9 +205,7 @@ def _merged(base: Any, patch: Any, path: KeyPath, at: KeyPath, marks: dict[KeyPa
         return patch
     result = dict(base) if isinstance(base, dict) else {}
     if not isinstance(base, dict) and at in marks:
-        if path in marks:  # of what a variant before it took away
-            for key in [k for k in marks if k[: len(path)] == path]:
-                del marks[key]
+        _forget(path, marks)
         marks[path] = marks[at]
     for key, change in patch.items():
         if change is None:
@@ -218,6 +216,13 @@ def _merged(base: Any, patch: Any, path: KeyPath, at: KeyPath, marks: dict[KeyPa
             marks.setdefault((*path, key), marks[source_at])
         result[key] = _merged(result.get(key), change, (*path, key), source_at, marks)
     return result
+
+
+def _forget(path: KeyPath, marks: dict[KeyPath, tuple[str, int, int]]) -> None:
+    """Take away the marks of what stands at ``path``, and of what stood within it before a variant took it away."""
+    if path in marks:
+        for key in [k for k in marks if k[: len(path)] == path]:
+            del marks[key]
 
 
 def _paths(value: Any, path: KeyPath) -> Iterator[KeyPath]:
