@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -64,7 +67,7 @@ def dev(
     place = find_world(world)
     kind = kind_of(out, None if out is not None else "svg")
     try:
-        with tempfile.TemporaryDirectory(prefix="sim-dev-") as folder:
+        with _until_ended(), tempfile.TemporaryDirectory(prefix="sim-dev-") as folder:
             session = Session(
                 place,
                 Path(folder),
@@ -84,6 +87,20 @@ def dev(
                 desk.show(watch.wait())
     except KeyboardInterrupt:
         say("\nended")
+
+
+@contextmanager
+def _until_ended() -> Iterator[None]:
+    """Let it end by a signal as by Ctrl-C: what it keeps for a while is taken away then."""
+
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _begun(run: str | None, place: Path, *options: object) -> RunLog | None:

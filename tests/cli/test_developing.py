@@ -63,9 +63,9 @@ class Dev:
         time.sleep(seconds)
         return [self._lines.get() for _ in range(self._lines.qsize())]
 
-    def interrupt(self) -> int:
+    def interrupt(self, by: signal.Signals = signal.SIGINT) -> int:
         """Press Ctrl-C; gives the exit code."""
-        self._process.send_signal(signal.SIGINT)
+        self._process.send_signal(by)
         return self._process.wait(PATIENCE_S)
 
     def close(self) -> None:
@@ -194,11 +194,15 @@ def test_a_world_that_is_broken_from_the_beginning_can_be_put_right(dev: type[De
     running = dev(place)
     assert "✗" in running.until("nothing was played or drawn yet")[2]
     (place / "rules.py").write_text("def words(told):\n    return 'first'\n", encoding="utf-8")
-    assert any("Ann first" in line for line in running.until(CHECKED))
+    block = running.until(CHECKED)
+    assert any("Ann first" in line for line in block)
+    [log] = [Path(word) for line in block for word in line.split() if word.endswith(".jsonl")]
+    assert log.is_file()
     (place / "rules.py").write_text("def words(told):\n    return 'second'\n", encoding="utf-8")
     block = running.until(CHECKED)
     assert ("  - first" in block, "  + second" in block) == (True, True)
-    assert running.interrupt() == 0
+    assert running.interrupt(signal.SIGTERM) == 0
+    assert not log.parent.exists()
 
 
 def test_the_page_shows_the_last_picture_and_what_is_wrong(hospital: Path, dev: type[Dev]) -> None:
