@@ -206,7 +206,7 @@ def _across(rows: list[list[int]], chains: Chains, sizes: list[Size]) -> dict[in
         means = {v: sum(xs[u] for u in line) / len(line) for line in straight for v in line}
         for row in rows:
             wanted = {v: means.get(v, sum(xs[u] for u in near[v]) / max(1, len(near[v]))) for v in row}
-            xs |= _spread(row, wanted, {v: 8.0 if v in means else 1.0 for v in row}, space)
+            xs |= _spread(row, wanted, {v: 40.0 if v in means else 1.0 for v in row}, space)
     return xs
 
 

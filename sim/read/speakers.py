@@ -9,6 +9,7 @@ from html import escape
 
 from sim.read.drawing import ARROW, ARROWS, FONT, GREY, PALE, TAKEN, mermaid_text, quoted, text_width
 from sim.read.graph import is_chinese
+from sim.read.rings import Course, Point, course, in_rings
 from sim.read.taken import Taken
 from sim.world.circles import Circle
 from sim.world.kinds import label_of, one_line
@@ -159,37 +160,6 @@ def _role(world: World, role: str, language: str) -> str:
     return one_line(label_of(world.spec.roles[role].label, language) or role)
 
 
-Point = tuple[float, float]
-
-
-def _places(world: World, edges: list[Edge], size: float) -> dict[str, Point]:
-    """Agents of a role in a ring, the rings in a circle; who speaks with other rings stands towards the middle."""
-    clusters = list(_clusters(world).values())
-    places: dict[str, Point] = {}
-    rings = [max(size * 0.9, len(c) * size * 0.22) if len(c) > 1 else 0.0 for c in clusters]
-    far = 0.0 if len(clusters) == 1 else max(rings) * (1.25 if len(clusters) < 4 else len(clusters) * 0.42) + size
-    for index, agents in enumerate(clusters):
-        angle = -math.pi / 2 + 2 * math.pi * index / len(clusters)
-        x, y = far * math.cos(angle), far * math.sin(angle)
-        hub = _hub(agents, edges)
-        ring = [a for a in agents if a != hub]
-        if hub is not None:
-            places[hub] = (x, y)
-        outward = [any(b not in agents for a, b in edges if a == agent) for agent in ring]
-        start = ring.index(ring[outward.index(True)]) if True in outward else 0
-        for step, agent in enumerate(ring[start:] + ring[:start]):
-            turn = angle + math.pi + 2 * math.pi * step / len(ring)
-            places[agent] = (x + rings[index] * math.cos(turn), y + rings[index] * 0.8 * math.sin(turn))
-    return places
-
-
-def _hub(agents: list[str], edges: list[Edge]) -> str | None:
-    """The one whom all others of a ring speak with, while none of them speaks with another."""
-    pairs = {(a, b) for a, b in edges if a != b and a in agents and b in agents}
-    touched = [a for a in agents if all(a in pair for pair in pairs)]
-    return touched[0] if len(agents) > 2 and len(touched) == 1 else None
-
-
 def to_svg(world: World, language: str, taken: Taken | None = None) -> str:
     """Who may speak after whom, as an SVG picture: a ring for each role, a line for each pair.
 
@@ -200,17 +170,8 @@ def to_svg(world: World, language: str, taken: Taken | None = None) -> str:
     edges = _pairs(world, taken)
     boxes = {a: _box(a, n, language, taken) for a, n in names.items()}
     widest = max(box.width for box in boxes.values()) + 30
-    places: dict[str, Point] = {}
-    labels: list[str] | None = None
-    for larger in (1.0, 1.3, 1.7, 2.2, 3.0):  # where the numbers find no place, the rings get wider
-        places = {a: (x * larger, y * larger) for a, (x, y) in _places(world, edges, widest).items()}
-        labels = _numbers(places, boxes, taken)
-        if labels is not None:
-            break
-    margin = widest / 2 + 15
-    left, top = min(x for x, _ in places.values()) - margin, min(y for _, y in places.values()) - 50
-    width = max(x for x, _ in places.values()) + margin - left
-    height = max(y for _, y in places.values()) + 50 - top
+    places, courses, labels = _laid_out(world, edges, boxes, widest, taken)
+    left, top, width, height = _frame(places, courses, widest)
     title = escape(one_line(label_of(world.spec.title, language) or world.name))
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{left:.0f} {top:.0f} {width:.0f} {height:.0f}" '
@@ -223,14 +184,44 @@ def to_svg(world: World, language: str, taken: Taken | None = None) -> str:
     roles = list(_clusters(world))
     colour = {a: roles.index(r if world.spec.roles[r].count else "") % 6 for a, r in world.cast.items()}
     lines: list[tuple[int, str]] = []
-    for a, b in edges:
-        if a != b and not ((b, a) in edges and world.agents.index(b) < world.agents.index(a)):
-            times = _times(taken, a, b), _times(taken, b, a) if (b, a) in edges else None
-            line = _line(*_ends(places[a], places[b], boxes[a], boxes[b]), times, is_both=(b, a) in edges)
-            lines.append((sum(filter(None, times)), line))
+    for (a, b), way in courses.items():
+        is_both = (b, a) in edges
+        times = _times(taken, a, b), _times(taken, b, a) if is_both else None
+        lines.append((sum(filter(None, times)), _line(way, times, is_both=is_both)))
     parts += [line for _, line in sorted(lines, key=lambda each: each[0])]
     parts += [_node(places[a], boxes[a], colour[a], (a, a) in edges) for a in world.agents]
-    return "\n".join([*parts, *(labels or ()), "</svg>"]) + "\n"
+    return "\n".join([*parts, *labels, "</svg>"]) + "\n"
+
+
+def _frame(
+    places: dict[str, Point], courses: dict[Edge, Course], widest: float
+) -> tuple[float, float, float, float]:
+    """Left, top, width and height of all that is drawn, with a margin."""
+    bent = [point for way in courses.values() for point in way.points]
+    xs, ys = [x for x, _ in places.values()], [y for _, y in places.values()]
+    left = min(min(xs) - widest / 2 - 15, *(x - 15 for x, _ in bent), math.inf)
+    right = max(max(xs) + widest / 2 + 15, *(x + 15 for x, _ in bent), -math.inf)
+    top = min(min(ys) - 50, *(y - 15 for _, y in bent), math.inf)
+    bottom = max(max(ys) + 50, *(y + 15 for _, y in bent), -math.inf)
+    return left, top, right - left, bottom - top
+
+
+def _laid_out(
+    world: World, edges: list[Edge], boxes: dict[str, _Box], widest: float, taken: Taken | None
+) -> tuple[dict[str, Point], dict[Edge, Course], list[str]]:
+    """Places of the agents, lines between them, and numbers beside these; where they find no room it gets wider."""
+    order = {agent: number for number, agent in enumerate(world.agents)}
+    pairs = [(a, b) for a, b in edges if a != b and not ((b, a) in edges and order[b] < order[a])]
+    sizes = {agent: (box.width, box.height) for agent, box in boxes.items()}
+    small = in_rings(list(_clusters(world).values()), edges, widest)
+    places, courses = small, {}
+    for larger in (1.0, 1.3, 1.7, 2.2, 3.0):
+        places = {agent: (x * larger, y * larger) for agent, (x, y) in small.items()}
+        courses = {pair: course(pair, places, sizes) for pair in pairs}
+        labels = _numbers(places, boxes, courses, taken)
+        if labels is not None:
+            return places, courses, labels
+    return places, courses, []
 
 
 @dataclass(frozen=True)
@@ -268,22 +259,21 @@ def _times(taken: Taken | None, a: str, b: str) -> int | None:
     return None if taken is None else taken.follows[a, b]
 
 
-def _numbers(places: dict[str, Point], boxes: dict[str, _Box], taken: Taken | None) -> list[str] | None:
+def _numbers(
+    places: dict[str, Point], boxes: dict[str, _Box], courses: dict[Edge, Course], taken: Taken | None
+) -> list[str] | None:
     """How often who spoke after whom, each near the head of its line where it is free; None if nowhere is."""
     full = [(x, y, boxes[a].width + 4, boxes[a].height + 4) for a, (x, y) in places.items()]
     found: list[str] = []
     for (a, b), times in (taken.follows if taken is not None else {}).items():
-        if not times or a == b or not {a, b} <= set(places):
+        line = courses.get((a, b)) or courses.get((b, a))
+        if not times or line is None:
             continue
+        if (a, b) not in courses:
+            line = Course(line.end, line.towards, line.start)
         text = f"{times:,}"
         width = text_width(text, 11) + 6
-        start, end = _ends(places[b], places[a], boxes[b], boxes[a])
-        long = math.dist(start, end)
-        spots = (
-            (start[0] + (end[0] - start[0]) * far / long, start[1] + (end[1] - start[1]) * far / long)
-            for far in range(24, max(25, int(long * 0.48)), 6)
-        )
-        spot = next((at for at in spots if _is_free(at, width, full)), None)
+        spot = next((at for at in line.from_end(24, 6, 0.48) if _is_free(at, width, full)), None)
         if spot is None:
             return None
         full.append((*spot, width, 14))
@@ -301,33 +291,18 @@ def _is_free(at: Point, width: float, full: list[tuple[float, float, float, floa
     return all(abs(at[0] - x) * 2 >= width + w or abs(at[1] - y) * 2 >= 14 + h for x, y, w, h in full)
 
 
-def _line(start: Point, end: Point, times: tuple[int | None, int | None], *, is_both: bool) -> str:
+def _line(way: Course, times: tuple[int | None, int | None], *, is_both: bool) -> str:
     """A line with a head at each end to which speaking went, or may go."""
     there, back = times
     most = sum(filter(None, times))
     colour = "#888" if there is None else TAKEN if most else PALE
     width = min(5.0, 1.5 + 0.35 * most) if most else 1.1
     heads = ["arrow" if count is None else "taken" if count else "pale" for count in (there, back)]
-    if there is not None and back is None:
-        heads[1] = "pale"
     both = f' marker-start="url(#{heads[1]})"' if is_both else ""
     return (
-        f'<path d="M{start[0]:.1f} {start[1]:.1f}L{end[0]:.1f} {end[1]:.1f}" stroke="{colour}" '
-        f'stroke-width="{width:.1f}" fill="none" marker-end="url(#{heads[0]})"{both}/>'
+        f'<path d="{way.path}" stroke="{colour}" stroke-width="{width:.1f}" fill="none" '
+        f'marker-end="url(#{heads[0]})"{both}/>'
     )
-
-
-def _ends(first: Point, last: Point, one: _Box, other: _Box) -> tuple[Point, Point]:
-    """Where a line between the middles of two boxes leaves the one and reaches the other."""
-    return _edge_of(first, last, one), _edge_of(last, first, other)
-
-
-def _edge_of(place: Point, towards: Point, box: _Box) -> Point:
-    """Where a line from the middle of a box to a point leaves the box."""
-    dx, dy = towards[0] - place[0], towards[1] - place[1]
-    across = (box.width / 2 + 3) / abs(dx) if dx else math.inf
-    scale = min(across, (box.height / 2 + 3) / abs(dy) if dy else math.inf)
-    return (place[0] + dx * scale, place[1] + dy * scale)
 
 
 def _node(place: Point, box: _Box, colour: int, repeats: bool) -> str:

@@ -111,13 +111,17 @@ def overlapping(found: list[Box]) -> list[tuple[Box, Box]]:
 def points_of(path: str) -> list[tuple[float, float]]:
     """Points along a path of straight lines and cubic curves, a pixel or so apart."""
     found: list[tuple[float, float]] = []
-    for command, rest in re.findall(r"([MLC])([^MLC]*)", path):
+    for command, rest in re.findall(r"([MLCQ])([^MLCQ]*)", path):
         values = [float(value) for value in rest.split()]
         spots = list(zip(values[::2], values[1::2], strict=True))
         if command == "M":
             found += spots
             continue
-        control = [found[-1], *spots] if command == "C" else [found[-1], found[-1], spots[0], spots[0]]
+        control = [found[-1], *spots] if command == "C" else [found[-1], found[-1], spots[-1], spots[-1]]
+        if command == "Q":  # as a cubic curve
+            ends = (found[-1], spots[1])
+            inner = [tuple(e + (c - e) * 2 / 3 for e, c in zip(end, spots[0], strict=True)) for end in ends]
+            control = [ends[0], (inner[0][0], inner[0][1]), (inner[1][0], inner[1][1]), ends[1]]
         for step in range(1, 101):
             t = step / 100
             weights = ((1 - t) ** 3, 3 * (1 - t) ** 2 * t, 3 * (1 - t) * t**2, t**3)
@@ -161,6 +165,21 @@ def assert_clear(svg: str) -> None:
         assert all(left < x < left + width and top < y < top + height for x, y in points)
 
 
+def assert_clear_talk(svg: str) -> None:
+    """Boxes and numbers apart, and no line through a box: each begins and ends beside one."""
+    root = ET.fromstring(svg)
+    boxes = boxes_of(root)
+    assert overlapping(boxes + labels_of(root)) == []
+    left, top, width, height = map(float, (root.get("viewBox") or "").split())
+    for path in root.iter(f"{SVG}path"):
+        if path.get("marker-end"):
+            points = points_of(path.get("d") or "")
+            assert all(left < x < left + width and top < y < top + height for x, y in points)
+            assert [box for box in boxes if any(is_within(point, box) for point in points)] == []
+            for end in (points[0], points[-1]):
+                assert len([box for box in boxes if is_within(end, box, -4)]) == 1
+
+
 def runs_of(world: World, folder: Path, language: str, seeds: tuple[int, ...] = (1,)) -> list[RunLog]:
     return [sim.run(world, seed=seed, language=language, out=folder / f"run-{seed}.jsonl") for seed in seeds]
 
@@ -171,8 +190,7 @@ def test_nothing_lies_on_anything_else(name: str, variant: str | None, language:
     """In the pictures of the machine and of who may speak after whom, of all worlds that come with the package."""
     world = bundled(name, variant)
     assert_clear(to_svg(world, language))
-    root = ET.fromstring(speakers.to_svg(world, language))
-    assert overlapping(boxes_of(root)) == []
+    assert_clear_talk(speakers.to_svg(world, language))
 
 
 @pytest.mark.parametrize("name", ["hospital_visit", "werewolf", "company_meeting", "three_departments"])
@@ -181,9 +199,9 @@ def test_nothing_lies_on_anything_else_where_a_run_is_drawn(name: str, tmp_path:
     world = bundled(name, None)
     taken = Taken.of(runs_of(world, tmp_path, "zh", (1, 7)))
     assert_clear(to_svg(world, "zh", taken))
-    root = ET.fromstring(speakers.to_svg(world, "zh", taken))
-    labels = labels_of(root)
-    assert overlapping(boxes_of(root) + labels) == []
+    talk = speakers.to_svg(world, "zh", taken)
+    assert_clear_talk(talk)
+    labels = labels_of(ET.fromstring(talk))
     assert len(labels) == sum(1 for a, b in taken.follows if a != b)
 
 
@@ -207,9 +225,8 @@ def test_fifteen_agents_lie_clear_of_each_other(tmp_path: Path) -> None:
     assert len(speaker_edges(world)) == 15 * 14
     taken = Taken.of(runs_of(world, tmp_path, "en", (1, 2)))
     for svg in (speakers.to_svg(world, "en"), speakers.to_svg(world, "zh", taken)):
-        root = ET.fromstring(svg)
-        assert overlapping(boxes_of(root) + labels_of(root)) == []
-        assert len(boxes_of(root)) == 15
+        assert_clear_talk(svg)
+        assert len(boxes_of(ET.fromstring(svg))) == 15
     assert len(labels_of(ET.fromstring(speakers.to_svg(world, "zh", taken)))) == len(taken.follows) > 60
 
 
