@@ -10,6 +10,7 @@ from sim.cli import (  # noqa: F401 - they add their commands to the app
     auditing,
     checking,
     costing,
+    developing,
     drawing,
     exporting,
     forking,

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from html import escape
 
-from sim.read.drawing import ARROW, FONT, mermaid_text, quoted, text_width
+from sim.read.drawing import ARROW, ARROWS, FONT, GREY, PALE, TAKEN, mermaid_text, quoted, text_width
+from sim.read.graph import is_chinese
+from sim.read.rings import Course, Point, course, in_rings
+from sim.read.taken import Taken
 from sim.world.circles import Circle
 from sim.world.kinds import label_of, one_line
 from sim.world.world import StateDef, World
@@ -97,118 +101,227 @@ def _clusters(world: World) -> dict[str, list[str]]:
     return clusters
 
 
-def to_mermaid(world: World, language: str) -> str:
-    """Who may speak after whom, as a Mermaid flowchart."""
+def _pairs(world: World, taken: Taken | None) -> list[Edge]:
+    """Who may speak after whom, and who did, though it may not be so in this version of the world."""
+    edges = speaker_edges(world)
+    did = [pair for pair in (taken.follows if taken is not None else ()) if set(pair) <= set(world.agents)]
+    return edges + sorted(set(did) - set(edges))
+
+
+def to_mermaid(world: World, language: str, taken: Taken | None = None) -> str:
+    """Who may speak after whom, as a Mermaid flowchart; with what runs have taken, how often each did."""
     names = _names(world, language)
     ids = {a: f"a{i}" for i, a in enumerate(world.agents)}
     lines = ["flowchart LR"]
     for role, agents in _clusters(world).items():
         boxes = [f'{ids[a]}["{mermaid_text(names[a])} ({mermaid_text(a)})"]' for a in agents]
-        lines += (
-            [f"  subgraph {role}", *(f"    {b}" for b in boxes), "  end"] if role else [f"  {b}" for b in boxes]
-        )
-    edges = speaker_edges(world)
+        if role:
+            title = mermaid_text(_role(world, role, language))
+            lines += [f'  subgraph r{len(lines)}["{title}"]', *(f"    {b}" for b in boxes), "  end"]
+        else:
+            lines += [f"  {b}" for b in boxes]
+    edges = _pairs(world, taken)
+    drawn = 0
     for a, b in edges:
-        if (b, a) not in edges or a == b:
-            lines.append(f"  {ids[a]} --> {ids[b]}")
-        elif world.agents.index(a) < world.agents.index(b):
-            lines.append(f"  {ids[a]} <--> {ids[b]}")
+        times = taken.follows[a, b] if taken is not None else 0
+        is_one = taken is not None or (b, a) not in edges or a == b
+        if not is_one and world.agents.index(a) >= world.agents.index(b):
+            continue
+        line = "-->" if is_one else "<-->"
+        lines.append(f"  {ids[a]} {line}{f'|{times:,}×|' if times else ''} {ids[b]}")
+        if taken is not None:
+            style = f"stroke:{TAKEN},stroke-width:3px" if times else f"stroke:{PALE}"
+            lines.append(f"  linkStyle {drawn} {style}")
+        drawn += 1
     return "\n".join(lines) + "\n"
 
 
-def to_dot(world: World, language: str) -> str:
-    """Who may speak after whom, in the DOT language."""
+def to_dot(world: World, language: str, taken: Taken | None = None) -> str:
+    """Who may speak after whom, in the DOT language; with what runs have taken, how often each did."""
     names = _names(world, language)
     lines = [f"digraph {quoted(world.name)} {{", "  node [shape=box, style=rounded];"]
     for role, agents in _clusters(world).items():
         nodes = [f"{quoted(a)} [label={quoted(names[a])}];" for a in agents]
-        inner = [f"    {n}" for n in nodes]
-        cluster = [f"  subgraph {quoted('cluster_' + role)} {{", f"    label={quoted(role)};", *inner, "  }"]
-        lines += cluster if role else [f"  {n}" for n in nodes]
-    lines += [f"  {quoted(a)} -> {quoted(b)};" for a, b in speaker_edges(world)]
+        if role:
+            title = quoted(_role(world, role, language))
+            inner = [f"    {n}" for n in nodes]
+            lines += [f"  subgraph {quoted('cluster_' + role)} {{", f"    label={title};", *inner, "  }"]
+        else:
+            lines += [f"  {n}" for n in nodes]
+    for a, b in _pairs(world, taken):
+        times = taken.follows[a, b] if taken is not None else 0
+        style = f' [label="{times:,}×", color="{TAKEN}", penwidth=3]' if times else f' [color="{PALE}"]'
+        lines.append(f"  {quoted(a)} -> {quoted(b)}{style if taken is not None else ''};")
     return "\n".join([*lines, "}"]) + "\n"
 
 
-Point = tuple[float, float]
+def _role(world: World, role: str, language: str) -> str:
+    """What a role of several agents is called."""
+    return one_line(label_of(world.spec.roles[role].label, language) or role)
 
 
-def _places(world: World, edges: list[Edge], size: float) -> dict[str, Point]:
-    """Agents of a role in a ring, the rings in a circle; who speaks with other rings stands towards the middle."""
-    clusters = list(_clusters(world).values())
-    places: dict[str, Point] = {}
-    rings = [max(size * 0.9, len(c) * size * 0.22) if len(c) > 1 else 0.0 for c in clusters]
-    far = 0.0 if len(clusters) == 1 else max(rings) * (1.25 if len(clusters) < 4 else len(clusters) * 0.42) + size
-    for index, agents in enumerate(clusters):
-        angle = -math.pi / 2 + 2 * math.pi * index / len(clusters)
-        x, y = far * math.cos(angle), far * math.sin(angle)
-        hub = _hub(agents, edges)
-        ring = [a for a in agents if a != hub]
-        if hub is not None:
-            places[hub] = (x, y)
-        outward = [any(b not in agents for a, b in edges if a == agent) for agent in ring]
-        start = ring.index(ring[outward.index(True)]) if True in outward else 0
-        for step, agent in enumerate(ring[start:] + ring[:start]):
-            turn = angle + math.pi + 2 * math.pi * step / len(ring)
-            places[agent] = (x + rings[index] * math.cos(turn), y + rings[index] * 0.8 * math.sin(turn))
-    return places
+def to_svg(world: World, language: str, taken: Taken | None = None) -> str:
+    """Who may speak after whom, as an SVG picture: a ring for each role, a line for each pair.
 
-
-def _hub(agents: list[str], edges: list[Edge]) -> str | None:
-    """The one whom all others of a ring speak with, while none of them speaks with another."""
-    pairs = {(a, b) for a, b in edges if a != b and a in agents and b in agents}
-    touched = [a for a in agents if all(a in pair for pair in pairs)]
-    return touched[0] if len(agents) > 2 and len(touched) == 1 else None
-
-
-def to_svg(world: World, language: str) -> str:
-    """Who may speak after whom, as an SVG picture: a ring for each role, a line for each pair."""
+    With what runs have ``taken``, the lines say how often one spoke after the other, beside the head that points to
+    who spoke; they are the thicker the more often.
+    """
     names = _names(world, language)
-    edges = speaker_edges(world)
-    widths = {a: max(text_width(n, 14), text_width(a, 11)) + 22 for a, n in names.items()}
-    places = _places(world, edges, max(widths.values()) + 30)
-    margin = max(widths.values()) / 2 + 30
-    left, top = min(x for x, _ in places.values()) - margin, min(y for _, y in places.values()) - 50
-    width = max(x for x, _ in places.values()) + margin - left
-    height = max(y for _, y in places.values()) + 50 - top
+    edges = _pairs(world, taken)
+    boxes = {a: _box(a, n, language, taken) for a, n in names.items()}
+    widest = max(box.width for box in boxes.values()) + 30
+    places, courses, labels = _laid_out(world, edges, boxes, widest, taken)
+    left, top, width, height = _frame(places, courses, widest)
     title = escape(one_line(label_of(world.spec.title, language) or world.name))
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{left:.0f} {top:.0f} {width:.0f} {height:.0f}" '
         f'width="{width:.0f}" height="{height:.0f}" {FONT}>',
         f"<title>{title}</title>",
-        ARROW,
-        f'<rect x="{left:.0f}" y="{top:.0f}" width="{width:.0f}" height="{height:.0f}" fill="white"/>',
+        ARROW + (ARROWS if taken is not None else ""),
+        f'<rect class="paper" x="{left:.0f}" y="{top:.0f}" width="{width:.0f}" height="{height:.0f}" '
+        'fill="white"/>',
     ]
     roles = list(_clusters(world))
     colour = {a: roles.index(r if world.spec.roles[r].count else "") % 6 for a, r in world.cast.items()}
-    for a, b in edges:
-        if a != b and not ((b, a) in edges and world.agents.index(b) < world.agents.index(a)):
-            parts.append(_line(places[a], places[b], widths, (a, b), is_both=(b, a) in edges))
-    parts += [_node(places[a], widths[a], names[a], a, colour[a], (a, a) in edges) for a in world.agents]
-    return "\n".join([*parts, "</svg>"]) + "\n"
+    lines: list[tuple[int, str]] = []
+    for (a, b), way in courses.items():
+        is_both = (b, a) in edges
+        times = _times(taken, a, b), _times(taken, b, a) if is_both else None
+        lines.append((sum(filter(None, times)), _line(way, times, is_both=is_both)))
+    parts += [line for _, line in sorted(lines, key=lambda each: each[0])]
+    parts += [_node(places[a], boxes[a], colour[a], (a, a) in edges) for a in world.agents]
+    return "\n".join([*parts, *labels, "</svg>"]) + "\n"
 
 
-def _line(first: Point, last: Point, widths: dict[str, float], pair: Edge, *, is_both: bool) -> str:
-    start, end = _edge_of(first, last, widths[pair[0]]), _edge_of(last, first, widths[pair[1]])
-    both = ' marker-start="url(#arrow)"' if is_both else ""
+def _frame(
+    places: dict[str, Point], courses: dict[Edge, Course], widest: float
+) -> tuple[float, float, float, float]:
+    """Left, top, width and height of all that is drawn, with a margin."""
+    bent = [point for way in courses.values() for point in way.points]
+    xs, ys = [x for x, _ in places.values()], [y for _, y in places.values()]
+    left = min(min(xs) - widest / 2 - 15, *(x - 15 for x, _ in bent), math.inf)
+    right = max(max(xs) + widest / 2 + 15, *(x + 15 for x, _ in bent), -math.inf)
+    top = min(min(ys) - 50, *(y - 15 for _, y in bent), math.inf)
+    bottom = max(max(ys) + 50, *(y + 15 for _, y in bent), -math.inf)
+    return left, top, right - left, bottom - top
+
+
+def _laid_out(
+    world: World, edges: list[Edge], boxes: dict[str, _Box], widest: float, taken: Taken | None
+) -> tuple[dict[str, Point], dict[Edge, Course], list[str]]:
+    """Places of the agents, lines between them, and numbers beside these; where they find no room it gets wider."""
+    order = {agent: number for number, agent in enumerate(world.agents)}
+    pairs = [(a, b) for a, b in edges if a != b and not ((b, a) in edges and order[b] < order[a])]
+    sizes = {agent: (box.width, box.height) for agent, box in boxes.items()}
+    small = in_rings(list(_clusters(world).values()), edges, widest)
+    places, courses = small, {}
+    for larger in (1.0, 1.3, 1.7, 2.2, 3.0):
+        places = {agent: (x * larger, y * larger) for agent, (x, y) in small.items()}
+        courses = {pair: course(pair, places, sizes) for pair in pairs}
+        labels = _numbers(places, boxes, courses, taken)
+        if labels is not None:
+            return places, courses, labels
+    return places, courses, []
+
+
+@dataclass(frozen=True)
+class _Box:
+    """An agent: its name, its id, and how often it spoke, where that was asked."""
+
+    name: str
+    agent: str
+    spoke: str
+    times: int | None
+
+    @property
+    def width(self) -> float:
+        """In pixels."""
+        return max(text_width(self.name, 14), text_width(self.agent, 11), text_width(self.spoke, 11)) + 22
+
+    @property
+    def height(self) -> float:
+        """In pixels."""
+        return 54.0 if self.spoke else 40.0
+
+
+def _box(agent: str, name: str, language: str, taken: Taken | None) -> _Box:
+    if taken is None:
+        return _Box(name, agent, "", None)
+    times, again = taken.spoke[agent], taken.follows[agent, agent]
+    if is_chinese(language):
+        spoke = f"{times:,}轮" + (f"，连续{again:,}次" if again else "")
+    else:
+        spoke = f"{times:,} turn{'' if times == 1 else 's'}" + (f", {again:,}× again" if again else "")
+    return _Box(name, agent, spoke, times)
+
+
+def _times(taken: Taken | None, a: str, b: str) -> int | None:
+    return None if taken is None else taken.follows[a, b]
+
+
+def _numbers(
+    places: dict[str, Point], boxes: dict[str, _Box], courses: dict[Edge, Course], taken: Taken | None
+) -> list[str] | None:
+    """How often who spoke after whom, each near the head of its line where it is free; None if nowhere is."""
+    full = [(x, y, boxes[a].width + 4, boxes[a].height + 4) for a, (x, y) in places.items()]
+    found: list[str] = []
+    for (a, b), times in (taken.follows if taken is not None else {}).items():
+        line = courses.get((a, b)) or courses.get((b, a))
+        if not times or line is None:
+            continue
+        if (a, b) not in courses:
+            line = Course(line.end, line.towards, line.start)
+        text = f"{times:,}"
+        width = text_width(text, 11) + 6
+        spot = next((at for at in line.from_end(24, 6, 0.48) if _is_free(at, width, full)), None)
+        if spot is None:
+            return None
+        full.append((*spot, width, 14))
+        x, y = spot
+        found.append(
+            f'<rect class="halo" x="{x - width / 2:.1f}" y="{y - 7:.1f}" width="{width:.1f}" height="14" '
+            'fill="white"/>'
+            f'<text x="{x:.1f}" y="{y + 4:.1f}" font-size="11" text-anchor="middle" font-weight="bold" '
+            f'fill="{TAKEN}">{text}</text>'
+        )
+    return found
+
+
+def _is_free(at: Point, width: float, full: list[tuple[float, float, float, float]]) -> bool:
+    return all(abs(at[0] - x) * 2 >= width + w or abs(at[1] - y) * 2 >= 14 + h for x, y, w, h in full)
+
+
+def _line(way: Course, times: tuple[int | None, int | None], *, is_both: bool) -> str:
+    """A line with a head at each end to which speaking went, or may go."""
+    there, back = times
+    most = sum(filter(None, times))
+    colour = "#888" if there is None else TAKEN if most else PALE
+    width = min(5.0, 1.5 + 0.35 * most) if most else 1.1
+    heads = ["arrow" if count is None else "taken" if count else "pale" for count in (there, back)]
+    both = f' marker-start="url(#{heads[1]})"' if is_both else ""
     return (
-        f'<path d="M{start[0]:.1f} {start[1]:.1f}L{end[0]:.1f} {end[1]:.1f}" stroke="#888" stroke-width="1.1" '
-        f'fill="none" marker-end="url(#arrow)"{both}/>'
+        f'<path d="{way.path}" stroke="{colour}" stroke-width="{width:.1f}" fill="none" '
+        f'marker-end="url(#{heads[0]})"{both}/>'
     )
 
 
-def _edge_of(box: Point, towards: Point, width: float) -> Point:
-    """Where a line from the middle of a box to a point leaves the box."""
-    dx, dy = towards[0] - box[0], towards[1] - box[1]
-    scale = min((width / 2 + 3) / abs(dx) if dx else math.inf, 23 / abs(dy) if dy else math.inf)
-    return (box[0] + dx * scale, box[1] + dy * scale)
-
-
-def _node(place: Point, width: float, name: str, agent: str, colour: int, repeats: bool) -> str:
+def _node(place: Point, box: _Box, colour: int, repeats: bool) -> str:
     x, y = place
+    fill, stroke = _FILLS[colour], _COLOURS[colour]
+    ink, soft = ("#111", "#555") if box.times != 0 else ("#888", "#888")
+    if box.times == 0:
+        fill, stroke = "#fafafa", PALE
     dash = ' stroke-width="2.5"' if repeats else ' stroke-width="1.4"'
-    return (
-        f'<rect x="{x - width / 2:.1f}" y="{y - 20:.1f}" width="{width:.1f}" height="40" rx="9" '
-        f'fill="{_FILLS[colour]}" stroke="{_COLOURS[colour]}"{dash}/>'
-        f'<text x="{x:.1f}" y="{y - 1:.1f}" font-size="14" text-anchor="middle" fill="#111">{escape(name)}</text>'
-        f'<text x="{x:.1f}" y="{y + 14:.1f}" font-size="11" text-anchor="middle" fill="#555">{escape(agent)}</text>'
-    )
+    top = y - box.height / 2
+    parts = [
+        f'<rect x="{x - box.width / 2:.1f}" y="{top:.1f}" width="{box.width:.1f}" height="{box.height:.0f}" rx="9" '
+        f'fill="{fill}" stroke="{stroke}"{dash}/>'
+    ]
+    rows = [(box.name, 14, ink, 19), (box.agent, 11, soft, 34), (box.spoke, 11, TAKEN if box.times else GREY, 48)]
+    parts += [
+        f'<text x="{x:.1f}" y="{top + down:.1f}" font-size="{size}" text-anchor="middle" fill="{colour_of}">'
+        f"{escape(text)}</text>"
+        for text, size, colour_of, down in rows
+        if text
+    ]
+    return "".join(parts)

@@ -51,7 +51,7 @@ def test_a_run_with_bad_options_is_refused_and_nothing_is_written(
         ["run", "hospital_visit", "--seed", "seven"],
         ["run"],
         ["run", "hospital_visit", "--temperature", "9"],
-        ["graph", "hospital_visit", "--to", "png"],
+        ["graph", "hospital_visit", "--to", "gif"],
         ["cost", "--by", "weekday"],
         ["replay", "--speed", "0"],
         ["export", "--to", "pdf"],
@@ -172,7 +172,7 @@ def test_a_question_that_a_log_cannot_answer_is_refused(
         (["nosuch"], ["no world 'nosuch'"]),
         (["hospital_visit", "--lang", "fr"], ["'fr'"]),
         (["hospital_visit", "--variant", "x"], ["no variant 'x'"]),
-        (["hospital_visit", "-o", "visit.png"], ["cannot draw '.png'"]),
+        (["hospital_visit", "-o", "visit.gif"], ["cannot draw '.gif'"]),
         (["hospital_visit", "-o", "none/visit.svg"], ["cannot write none/visit.svg"]),
     ],
 )

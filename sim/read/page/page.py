@@ -19,11 +19,11 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from sim.errors import DefinitionError, RunLogError
-from sim.read.graph import to_svg
 from sim.read.page.numbers import numbers
 from sim.read.page.pieces import Telling, chunks, members, tell
 from sim.read.page.tracks import calls, facts, money, moves, queues
 from sim.read.page.words import words
+from sim.read.statechart import to_svg
 from sim.read.transcript import Transcript
 from sim.record.log import RunLog, check_length
 from sim.record.records import EpisodeEnded, ResumedWith, Turn
