@@ -18,6 +18,8 @@ LAYERS = [
     "stage",
     "read",
     "cases",
+    "schemas",
+    "creating",
     "cli",
     "pytest_plugin",
 ]
