@@ -122,9 +122,8 @@ def _with(role: Part) -> Part:
 def _check_number(template: Template, parts: Sequence[Part], allowed: Range, option: str) -> None:
     if not allowed.least <= len(parts) <= allowed.most:
         wanted = str(allowed.least) if allowed.least == allowed.most else f"{allowed.least} to {allowed.most}"
-        raise DefinitionError(
-            f"{option}: '{template.name}' takes {wanted}, and {len(parts)} are given ({allowed.what['en']})"
-        )
+        there = f"{len(parts)} {'is' if len(parts) == 1 else 'are'} given"
+        raise DefinitionError(f"{option}: '{template.name}' takes {wanted}, and {there} ({allowed.what['en']})")
 
 
 def check_names(template: Template, parts: Iterable[Part], own: Mapping[str, str]) -> None:
@@ -139,9 +138,14 @@ def check_names(template: Template, parts: Iterable[Part], own: Mapping[str, str
         DefinitionError: naming the first that is taken.
     """
     seen: set[str] = set()
+    called: set[tuple[bool, str]] = set()
     for part in parts:
-        if part.id in seen:
-            raise DefinitionError(f"'{part.id}' is named twice; roles and phases need names of their own")
         if part.id in own:
             raise DefinitionError(f"'{part.id}' is what '{template.name}' calls {own[part.id]}; take another name")
-        seen.add(part.id)
+        if part.id.casefold() in seen:  # a file for each, on any system
+            raise DefinitionError(f"'{part.id}' is named twice; roles and phases need names of their own")
+        seen.add(part.id.casefold())
+        for words in set(part.name.values()):
+            if (part.is_role, words.casefold()) in called:
+                raise DefinitionError(f"two are called '{words}'; nobody could tell them apart")
+            called.add((part.is_role, words.casefold()))

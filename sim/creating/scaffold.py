@@ -82,6 +82,7 @@ def create_world(plan: Plan) -> Written:
     files = {path: reference(folder / path, schemas, path) + text for path, text in texts.items()}
     _refuse_existing(folder, files)
     files |= _played(world, files, template)
+    _refuse_existing(folder, files)
     for path, text in files.items():
         write_draft(folder / path, text)
     made = [folder / path for path in files]
@@ -129,7 +130,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters |= {"q": _quoted, "said": _quoted, "key": _quoted, "i": lambda text: _quoted(text)[1:-1]}
+    made.filters |= {"q": _quoted, "said": _quoted, "i": lambda text: _quoted(text)[1:-1]}
     made.filters["sentence"] = _sentence
     made.filters["flow"] = lambda items: f"[{', '.join(items)}]"
     return made
@@ -137,6 +138,11 @@ def _environment() -> jinja2.Environment:
 
 def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
+
+
+def _key(text: str) -> str:
+    """The name of a rule or a case as a key: in quotes where it needs them."""
+    return text if re.fullmatch(r"[^\W\d_][\w ]*", text) else _quoted(text)
 
 
 def _sentence(text: str) -> str:
@@ -158,6 +164,7 @@ def _texts(world: str, folder: Path, place: str, cast: _Cast, languages: tuple[s
         "traitors": 3 if len(roles) >= 9 else 2,
     }  # fmt: skip
     environment = _environment()
+    environment.globals["rule"] = lambda en, zh: _key(zh if languages[0] == "zh" else en)
 
     def rendered(name: str) -> str:
         return environment.get_template(name).render(words)

@@ -32,6 +32,11 @@ class Part:
     by: str = ""
     is_default: bool = False
 
+    @property
+    def is_role(self) -> bool:
+        """Whether it is a role, of which more is told than of a phase."""
+        return self.background is not None
+
 
 @dataclass(frozen=True)
 class Range:

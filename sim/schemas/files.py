@@ -117,6 +117,19 @@ def _tidy(schema: Any) -> None:
         schema |= {"propertyNames": {"pattern": _NAME}, "additionalProperties": named[IDENTIFIER] or True}
     for value in schema.values():
         _tidy(value)
+    _fold(schema)
+
+
+def _fold(schema: Schema) -> None:
+    """Write what may be null as one schema, not as two: of one, editors can say what is wrong."""
+    either = schema.get("anyOf", [])
+    other = next((each for each in either if each != {"type": "null"} and isinstance(each.get("type"), str)), None)
+    if len(either) != 2 or {"type": "null"} not in either or other is None or "const" in other:
+        return
+    del schema["anyOf"]
+    schema |= {**other, "type": [other["type"], "null"]}
+    if "enum" in other:
+        schema["enum"] = [*other["enum"], None]
 
 
 @functools.cache
