@@ -14,6 +14,7 @@ from sim.creating.scaffold import Plan, create_world
 from sim.creating.templates import list_templates
 from sim.schemas.files import MODELS, kind_of, reference, schema_of, schema_texts
 from sim.schemas.help import explained
+from sim.world.library import load
 from sim.world.source import read_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -112,15 +113,25 @@ def test_nothing_is_shown_that_only_pydantic_says() -> None:
         assert all(f'"#/definitions/{part}"' in text for part in schema.get("definitions", {}))
 
 
+@pytest.mark.parametrize("world", sorted(path.parent.name for path in ROOT.glob("worlds/*/world.yaml")))
+def test_the_line_that_names_a_schema_changes_no_world(world: str, tmp_path: Path) -> None:
+    """Its digest is that of the same files without it."""
+    for path in (ROOT / "worlds" / world).rglob("*.yaml"):
+        copy = tmp_path / path.relative_to(ROOT / "worlds" / world)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text("".join(path.read_text(encoding="utf-8").splitlines(keepends=True)[1:]), encoding="utf-8")
+    assert load(tmp_path).digest == load(ROOT / "worlds" / world).digest
+
+
 def test_names_in_chinese_are_checked_and_completed_too() -> None:
-    """The pattern means the same in editors, whose ``\\\\w`` is ASCII alone: their keys are no strays."""
+    """The pattern means the same in editors, whose sign for a letter is ASCII alone: their keys are no strays."""
     for name, schema in SCHEMAS.items():
         text = json.dumps(schema)
         assert "\\\\w" not in text, name
         assert "patternProperties" not in text, name
     world = {
-        "world": "签证大厅", "roles": {"签证官": "bob"}, "states": {"窗口": {"speaker": ["签证官"]}}, "start": "窗口",
-        "ends": ["办完"],
+        "world": "签证大厅", "roles": {"签证官": "bob"}, "states": {"窗口": {"speaker": ["签证官"]}},
+        "start": "窗口", "ends": ["办完"],
     }  # fmt: skip
     assert [list(e.absolute_path) for e in VALIDATORS["world"].iter_errors(world)] == [
         ["states", "窗口", "speaker"]

@@ -153,7 +153,7 @@ def test_functions_are_called_by_their_coded_names_and_logged_by_their_own(
 
 
 def test_autogen_code_of_a_user_sends_names_that_are_taken(world: World, tmp_path: Path) -> None:
-    """The agents of the pair have coded names, which a reflection with a model would send; the log has the others."""
+    """The agents of the pair have coded names, which a reflection by a model would send."""
     initiator, manager = sim.group_chat(world, seed=1, language="zh", out=tmp_path / "chat.jsonl")
     initiator.initiate_chat(manager, message="早上。", silent=True)
     names = [message["name"] for message in manager.groupchat.messages[1:]]
