@@ -19,6 +19,8 @@ LAYERS = [
     "stage",
     "read",
     "cases",
+    "schemas",
+    "creating",
     "cli",
     "pytest_plugin",
 ]

@@ -1,4 +1,4 @@
-"""Commands for other programs: ``export``, a run in formats of theirs, and ``schema``, our own format for them."""
+"""``export``: a run in the formats of other programs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sim.cli.app import RunName, app, print_json, say
+from sim.cli.app import RunName, app, say
 from sim.errors import DefinitionError, RunLogError, did_you_mean
 
 
@@ -179,28 +179,3 @@ def _send(log: Any, endpoint: str, content: bool) -> None:
     spans = _spans()
     sent = spans.send(spans.to_spans(log, _contents(log) if content else None), endpoint)
     say(f"{sent:,} spans sent to {endpoint}")
-
-
-class Documented(StrEnum):
-    """What has a schema."""
-
-    log = "log"
-    acts = "acts"
-    cases = "cases"
-
-
-@app.command()
-def schema(
-    of: Annotated[
-        Documented, typer.Argument(help="log: the records of a run log; acts, cases: files for tests of worlds.")
-    ],
-) -> None:
-    """Print the JSON Schema of a format. Example: sim schema log > log.schema.json."""
-    if of is Documented.log:
-        from sim.record import schema as records  # noqa: PLC0415 - heavy; `sim --help` needs none of it
-
-        print_json(records.schema())
-        return
-    from sim.cases.schema import schema as files  # noqa: PLC0415 - as above
-
-    print_json(files(of.value))

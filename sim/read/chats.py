@@ -6,13 +6,13 @@ what each agent is asked is taken down. So a prompt that is not the recorded one
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from sim.errors import DefinitionError, MismatchError, RunLogError, did_you_mean
 from sim.models.model import Model, Reply, Request
+from sim.models.provider_names import provider_name
 from sim.read.export import json_line
 from sim.read.verify import again
 from sim.record.comparison import Comparison, Difference
@@ -95,9 +95,6 @@ class _Watched:
         return self._model.answer(request)
 
 
-_NAME = re.compile(r"[^A-Za-z0-9_-]")
-
-
 def to_openai(log: RunLog, write: Callable[[str], object], role: str | None = None) -> None:
     """Write the calls of all agents, or of one, as chat completions: a JSON line each, ``{"messages": […]}``.
 
@@ -119,7 +116,7 @@ def to_openai(log: RunLog, write: Callable[[str], object], role: str | None = No
         if (role or agent) != agent or agent not in agents or place in refused or call["purpose"] == "retry":
             return
         given = [{**m, "weight": 0} if m["role"] == "assistant" else dict(m) for m in messages]
-        answer = {"role": "assistant", "name": _NAME.sub("_", agent)[:64], "content": call["answer"]}
+        answer = {"role": "assistant", "name": provider_name(agent), "content": call["answer"]}
         write(json_line({"messages": [*given, answer]}))
 
     play_again(log, hear)

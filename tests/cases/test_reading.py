@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import jsonschema
 import pytest
 
 from sim.cases.reading import read_cases, trials_of, worlds_with_cases
-from sim.cases.schema import schema
 from sim.errors import DefinitionError
-from sim.world.source import read_yaml
 from tests.cases.shop import write_shop
 
 WORLDS = Path(__file__).resolve().parents[2] / "worlds"
@@ -75,19 +72,3 @@ def test_every_bundled_world_has_cases() -> None:
         assert {"zh", "en"} <= {t.language or "en" for t in trials}, folder
         assert [t for t in trials if t.case.expect.heard], folder
         assert [t for t in trials if t.case.expect.refusals], folder
-
-
-@pytest.mark.parametrize("name", ["acts", "cases"])
-def test_the_schema_of_a_file_takes_the_bundled_ones(name: str) -> None:
-    """In the long forms; it is a schema of its dialect."""
-    made = schema(name)
-    jsonschema.Draft202012Validator.check_schema(made)
-    file = WORLDS / "hospital_visit" / "tests" / "acts" / "unpaid.yaml"
-    if name == "acts":
-        value = read_yaml(file).value
-        for turn in value["turns"]:
-            turn["does"] = {}
-            turn.pop("instead", None)
-        jsonschema.validate(value, made)
-    with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate({"turn": []}, made)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +16,7 @@ import autogen
 from autogen.io.base import IOStream
 
 from sim.errors import DefinitionError
+from sim.models.provider_names import provider_name
 from sim.stage.episode import Episode
 from sim.stage.run import Run
 
@@ -85,7 +86,7 @@ class _Client:
         return {}
 
 
-def _free_name(name: str, taken: Mapping[str, object]) -> str:
+def _free_name(name: str, taken: Collection[str]) -> str:
     while name in taken:
         name += "_"
     return name
@@ -101,9 +102,10 @@ class _Cast:
         self.is_started = False
         self.is_over = False
         self.agents = {agent: self._agent(agent) for agent in run.world.agents}
+        taken = {agent.name for agent in self.agents.values()}
         # The initiator sits in the group, though it is never chosen: it hears all, so AutoGen can sum up the chat.
         self.initiator = autogen.ConversableAgent(
-            _free_name("narrator", self.agents),
+            _free_name("narrator", taken),
             llm_config=False,
             human_input_mode="NEVER",
             code_execution_config=False,
@@ -114,7 +116,7 @@ class _Cast:
         self.chat = autogen.GroupChat(
             agents=[self.initiator, *self.agents.values()],
             messages=[],
-            admin_name=_free_name("Admin", self.agents),  # to whom an interrupt would be handed over
+            admin_name=_free_name("Admin", taken),  # to whom an interrupt would be handed over
             max_round=_NO_LIMIT,
             speaker_selection_method=self._select,
             allow_repeat_speaker=True,
@@ -127,7 +129,7 @@ class _Cast:
         )
         self.manager = autogen.GroupChatManager(
             groupchat=self.chat,
-            name=_free_name("stage", self.agents),
+            name=_free_name("stage", taken),
             llm_config=False,
             human_input_mode="NEVER",
             is_termination_msg=_never,
@@ -141,9 +143,12 @@ class _Cast:
         return self.episode
 
     def _agent(self, role: str) -> Any:
-        """An agent whose one way to reply is to take its turn in the episode."""
+        """An agent whose one way to reply is to take its turn in the episode.
+
+        Its messages, and with them its name, may be sent to a provider by a user's own AutoGen code.
+        """
         agent = autogen.ConversableAgent(
-            role,
+            provider_name(role),
             llm_config=False,
             human_input_mode="NEVER",
             code_execution_config=False,
@@ -210,7 +215,7 @@ class _Cast:
             def create(self, params: dict[str, Any]) -> Any:
                 chosen, answer = cast.current().selector.ask()
                 cast._chosen = chosen
-                return self.response(chosen or answer or "…")
+                return self.response(provider_name(chosen) if chosen else answer or "…")
 
         return _SelectorClient
 

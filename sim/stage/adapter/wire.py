@@ -17,6 +17,7 @@ import autogen
 from sim.errors import DefinitionError
 from sim.models.catalog import Entry
 from sim.models.retries import Failure, is_passing, wait_of
+from sim.stage.adapter.functions import Names, for_provider, from_provider
 
 ANSWER = "answer"
 """The function by which an endpoint without JSON answers gives its acts."""
@@ -102,14 +103,15 @@ class Wire:
             Failure: if it failed.
             NotTaken: if the endpoint refused an option, as it seems.
         """
+        sent, names = for_provider(options)
         try:
-            response = within(self._timeout_s, lambda: self._client.create(**options))
+            response = within(self._timeout_s, lambda: self._client.create(**sent))
         except Failure as failure:
             error: Exception = failure
         except Exception as caught:  # noqa: BLE001 - the library's clients raise errors of many packages
             error = self._failure(caught)
         else:
-            return self._answered(response)
+            return self._answered(response, names)
         # Raised outside of the handler, so that the library's error, which may repeat the key, is not chained.
         raise error
 
@@ -135,14 +137,16 @@ class Wire:
         given = {str(k).lower(): str(v) for k, v in headers.items()}
         return Failure(message, is_passing(status, whole), wait_of(given, whole))
 
-    def _answered(self, response: Any) -> Answered:
+    def _answered(self, response: Any, names: Names | None = None) -> Answered:
         choices = getattr(response, "choices", None)
         first = choices[0] if isinstance(choices, list) and choices else None
         message = getattr(first, "message", None)
         usage = getattr(response, "usage", None)
         prompt, completion = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
         cached = _count(getattr(usage, "prompt_tokens_details", None), "cached_tokens")
-        text = None if message is None else _called(message) or words(getattr(message, "content", None))
+        text = (
+            None if message is None else _called(message, names or {}) or words(getattr(message, "content", None))
+        )
         told = {
             name: self.redacted(str(value))[:200]
             for name, key in (("id", "id"), ("served_as", "model"), ("fingerprint", "system_fingerprint"))
@@ -209,7 +213,7 @@ def words(content: object) -> str | None:
     return None
 
 
-def _called(message: Any) -> str:
+def _called(message: Any, names: Names) -> str:
     """The functions that an answer calls, as the JSON object that asks for the same; else ``""``."""
     calls: dict[str, Any] = {}
     given = getattr(message, "tool_calls", None)
@@ -218,12 +222,17 @@ def _called(message: Any) -> str:
         name, arguments = str(getattr(function, "name", "")), getattr(function, "arguments", None) or "{}"
         if isinstance(arguments, dict):  # as some local servers give them
             arguments = json.dumps(arguments, ensure_ascii=False)
-        if name == ANSWER:
+        if name == ANSWER and not names:
             return str(arguments)
         try:
-            calls[name] = json.loads(arguments)
+            given = from_provider(json.loads(arguments), names)
         except (ValueError, TypeError, RecursionError):
+            if name == ANSWER:
+                return str(arguments)
             continue
+        if name == ANSWER:
+            return json.dumps(given, ensure_ascii=False)
+        calls[names.get(name, name)] = given
     return json.dumps(calls, ensure_ascii=False) if calls else ""
 
 
