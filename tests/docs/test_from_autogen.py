@@ -37,9 +37,7 @@ def server() -> Iterator[CountingServer]:
     started.close()
 
 
-def played(
-    page: str, name: str, server: CountingServer, edit: tuple[str, str] = ("", "")
-) -> dict[str, Any]:
+def played(page: str, name: str, server: CountingServer, edit: tuple[str, str] = ("", "")) -> dict[str, Any]:
     """The names that a script leaves, after the beginning that all have; with one text in place of another."""
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     blocks = {b["mark"].removeprefix("with a provider: "): b["body"] for b in BLOCK.finditer(text)}
@@ -94,5 +92,7 @@ def test_autogen_lets_a_function_break_the_transitions_that_stand_beside_it(
     page: str, server: CountingServer
 ) -> None:
     """As the page says: what the function returns, speaks."""
-    names = played(page, "meeting", server, ("        return gm\n", "        return heads[len(chat.messages) % 3]\n"))
+    names = played(
+        page, "meeting", server, ("        return gm\n", "        return heads[len(chat.messages) % 3]\n")
+    )
     assert speakers(names)[:4] == ["GM", "Sales", "HR", "Sales"]
