@@ -24,8 +24,13 @@ LANGUAGES = {"en": "English", "zh": "中文"}
 PREFIXES = {"en": "../", "zh": "zh/"}
 """What leads from a page in the one language to its like in the other."""
 LINK = re.compile(r"(\]\()([^)#\s:]+)((?:#[^)\s]*)?\))")
-OTHER = re.compile(r"^\[(?:中文|English)\]\([\w.-]+\.md\)\n", re.MULTILINE)
-"""The line that leads to a page in the other language; on the site, its head has that."""
+OTHER = re.compile(r"\s\[(?:中文|English)\]\([\w.-]+\.md\)$|\[(?:中文|English)\]\([\w.-]+\.md\)$", re.MULTILINE)
+"""What leads to a page in the other language; on the site, its head has that."""
+FENCED = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
+BREAK = re.compile(
+    r"(?<=[，。、；：？！（）“”《》…])\n *(?=[^\s|#<>*-])|(?<=[\u4e00-\u9fff])\n *(?=[\u4e00-\u9fff“《（])"
+)
+"""A line that goes on in the next, where Chinese has no space between."""
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
 
 
@@ -74,7 +79,8 @@ def _for_site(text: str, docs: Path) -> str:
             target = f"{target.removesuffix('.zh.md')}.md"
         return f"{found[1]}{target}{found[3]}"
 
-    return LINK.sub(link, OTHER.sub("", text))
+    parts = FENCED.split(LINK.sub(link, OTHER.sub("", text)))
+    return "".join(BREAK.sub("", part) if i % 2 == 0 else part for i, part in enumerate(parts))
 
 
 def _settings(language: str) -> dict[str, Any]:
@@ -83,7 +89,7 @@ def _settings(language: str) -> dict[str, Any]:
     groups = yaml.safe_load((TOOL / "navigation.yaml").read_text(encoding="utf-8"))
     other = next(each for each in LANGUAGES if each != language)
     settings["theme"] |= {"language": language, "custom_dir": str(TOOL / "theme")}
-    settings["extra"]["alternate"] = [{"name": n, "link": "./", "lang": tag} for tag, n in LANGUAGES.items()]
+    settings["extra"]["alternate"] = True  # theme/partials/alternate.html stands in its place
     settings["extra"]["other"] = {"lang": other, "name": LANGUAGES[other], "prefix": PREFIXES[other]}
     settings["nav"] = [
         f"{group}.md" if isinstance(group, str) else {group[language]: [f"{page}.md" for page in group["pages"]]}

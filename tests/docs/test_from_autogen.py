@@ -1,9 +1,10 @@
-"""The plain AutoGen scripts of the page run as they stand there, at a local server that speaks OpenAI's protocol."""
+"""The plain AutoGen scripts of the page run as they stand there, at a local server."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -75,7 +76,7 @@ def test_teams_speak_to_each_other_through_their_leaders(page: str, server: Coun
     """As the graph says that is given to AutoGen."""
     said = speakers(played(page, "teams", server))
     assert len(said) == 20
-    pairs = {(a, b) for a, b in zip(said, said[1:], strict=False) if a[0] != b[0]}
+    pairs = {(a, b) for a, b in pairwise(said) if a[0] != b[0]}
     assert pairs <= {(a, b) for a in ("A0", "B0", "C0") for b in ("A0", "B0", "C0")}
 
 
