@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from docs.tool import __main__ as command
 from docs.tool import pages as tool
 from docs.tool.__main__ import made
 from docs.tool.pages import BLOCK, PageError, commands_of, played
@@ -42,6 +43,19 @@ def test_a_chinese_page_has_the_blocks_tables_and_headings_of_the_english_one(pa
     plain = [[_plain(f["mark"]) for f in BLOCK.finditer(t) if not f["mark"].startswith("output: python")]
              for t in (english, chinese)]  # fmt: skip
     assert [m for m in plain[0] if m != "run"] == [m for m in plain[1] if m != "run"]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda p: p.name)
+def test_no_file_and_no_code_of_a_page_is_left_untried(path: Path) -> None:
+    """Python is run, and whole files are written where commands then use them; other tests have the rest."""
+    text = path.read_text(encoding="utf-8")
+    tried = {found.start("body") for found in BLOCK.finditer(text)}
+    elsewhere = {"README.md", "README.zh.md", "queues.zh.md", "code.md", "code.zh.md", "models.md", "models.zh.md",
+                 "testing.md", "testing.zh.md"}  # fmt: skip
+    blocks = re.finditer(r"^```(python|yaml)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    whole = [b for b in blocks if b[1] == "python" or re.match(r"(#.*\n)*(world|cases|turns|models): ", b[2])]
+    left = [b[2].splitlines()[0] for b in whole if b.start(2) not in tried]
+    assert left == [] or path.name in elsewhere
 
 
 def _plain(command: str) -> str:
@@ -121,3 +135,27 @@ def test_comments_and_lines_that_go_on_are_read_as_a_shell_does() -> None:
         "sim run a --out b#1",
         "sim cost    b",
     ]
+
+
+def test_the_command_tells_how_a_page_differs_and_writes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`check` has a difference and exit code 1, `write` mends it, and then there is none."""
+    path = page(tmp_path, monkeypatch, "<!-- output: echo new -->\n```\nold\n```\n")
+    monkeypatch.setattr(command, "ROOT", tmp_path)
+    assert command.main(["check", str(path)]) == 1
+    assert "-old\n+new\n" in capsys.readouterr().out
+    assert command.main(["write", str(path)]) == 0
+    assert path.read_text(encoding="utf-8") == "<!-- output: echo new -->\n```\nnew\n```\n"
+    assert command.main(["check", str(path)]) == 0
+
+
+def test_the_command_ends_with_one_line_where_a_page_cannot_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 2, and no traceback; so it does where it is not told what to do."""
+    path = page(tmp_path, monkeypatch, "<!-- add to: a.yaml -->\n```yaml\nx: 1\n```\n")
+    assert command.main(["write", str(path)]) == 2
+    assert capsys.readouterr().err.startswith("page.md:1: ")
+    assert command.main([]) == 2
+    assert "write|check|build" in capsys.readouterr().err

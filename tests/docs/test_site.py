@@ -12,14 +12,6 @@ from docs.tool import site
 SOURCES = sorted(p.name for p in site.DOCS.glob("*.md") if not p.name.endswith(".zh.md"))
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site."""
-    out = tmp_path_factory.mktemp("built") / "site"
-    assert site.build(out) == 0
-    return out
-
-
 def test_every_page_is_in_both_trees_and_leads_to_its_like(built: Path) -> None:
     """Links and anchors were checked when it was built: what leads nowhere is a warning, and so an error."""
     for name in SOURCES:
