@@ -58,6 +58,15 @@ def test_no_file_and_no_code_of_a_page_is_left_untried(path: Path) -> None:
     assert left == [] or path.name in elsewhere
 
 
+@pytest.mark.parametrize("path", PAGES, ids=lambda p: p.name)
+def test_a_reader_is_told_where_each_file_of_a_page_goes(path: Path) -> None:
+    """Marks cannot be seen: the paragraph before a file names it."""
+    text = path.read_text(encoding="utf-8")
+    marks = re.finditer(r"^<!-- (?:file|add to): (\S+) -->$", text, re.MULTILINE)
+    before = {mark[1]: text[: mark.start()].rstrip().split("\n\n")[-1] for mark in marks}
+    assert [name for name, said in before.items() if f"`{name}`" not in said] == []
+
+
 def _plain(command: str) -> str:
     return re.sub(r" --lang (zh|en)\b", "", command)
 
