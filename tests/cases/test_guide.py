@@ -62,10 +62,3 @@ def test_the_cases_of_the_guide_pass(tmp_path: Path) -> None:
     assert [(v.trial.name, v.failures) for v in verdicts] == [("an ordinary visit", ())] * 4 + [
         ("too little is refused", ())
     ]
-
-
-def test_the_output_of_the_guide_is_what_is_printed(sim: Sim) -> None:
-    """Word for word."""
-    text = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
-    [(command, block)] = re.findall(r"<!-- output: sim (test [^\n]*) -->\n```\n(.*?)```", text, re.DOTALL)
-    assert sim(*command.split()).out == block
