@@ -2,8 +2,8 @@
 
 Run: python bench/saving.py [--world hospital_visit] [--saves 8]
 
-Two times are printed, each the median and the longest: until the run that follows is on the screen, with its picture
-drawn, and until the check of the world and all its variants is, which comes last.
+Two times are printed, each the median and the longest: until the run that follows is on the screen and its picture
+is drawn, and until the check of the world and all its variants is, which comes last.
 """
 
 from __future__ import annotations
