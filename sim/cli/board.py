@@ -35,9 +35,14 @@ _CALLED = {"heard_by": "who hears it", "draw": "what the seed draws", "act": "wh
 
 
 class Board:
-    """Prints what came of a save. Where it ``is_kept``, the text can also be had, for a page."""
+    """Prints what came of a save.
 
-    def __init__(self, *, is_kept: bool = False) -> None:
+    Where it ``is_kept``, the text can also be had, for a page. Where it ``is_once``, logs that are gone at once are
+    not named.
+    """
+
+    def __init__(self, *, is_kept: bool = False, is_once: bool = False) -> None:
+        self._is_once = is_once
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 100
         self._console = Console(highlight=False, width=width, record=is_kept)
 
@@ -60,8 +65,9 @@ class Board:
 
     def took(self, seconds: float, play: Play, picture: Path | None) -> None:
         """How long it took, and where the run and its picture are."""
-        where = f" · picture {picture}" if picture is not None else ""
-        self._line(f"run {play.log.path}{where} · {seconds:.2f} s", "dim")
+        told = [] if self._is_once else [f"run {play.log.path}"]
+        told += [f"picture {picture}"] if picture is not None else []
+        self._line(" · ".join([*told, f"{seconds:.2f} s"]), "dim")
 
     def problems(self, problems: Iterable[Problem]) -> None:
         """Problems, each with its place and the line that it stands in."""
@@ -75,14 +81,14 @@ class Board:
                 self._source(source[problem.line - 1], problem)
 
     def _source(self, line: str, problem: Problem) -> None:
-        number = f"{problem.line:>6} │ "
-        before = one_line(line[: problem.column - 1])
-        if cell_len(line) + len(number) > self._console.width:  # only what stands around the place
-            start = max(0, problem.column - self._console.width // 3)
-            before, line = "…" + one_line(line[start : problem.column - 1]), "…" + line[start:]
-        text = Text(number + one_line(line), style="dim", no_wrap=True, overflow="ellipsis")
-        self._console.print(text)
-        self._line(" " * 6 + " │ " + " " * cell_len(before) + "^", "red")
+        number, start = f"{problem.line:>6} │ ", 0
+        while cell_len(line[start : problem.column - 1]) > self._console.width // 2:
+            start += 1  # only what stands around the place is shown
+        head = number + "…" * bool(start)
+        text = Text(head + one_line(line[start:]), style="dim")
+        self._console.print(text, no_wrap=True, overflow="ellipsis")
+        width = cell_len(head + one_line(line[start : problem.column - 1])) - len(number)
+        self._line(" " * 6 + " │ " + " " * width + "^", "red")
 
     def error(self, message: str) -> None:
         """A message that has no place in a file."""
@@ -148,7 +154,8 @@ class Board:
         for entry in body[:MOST]:
             screen.show(entry)
         if len(body) > MOST:
-            self._line(f"… {len(body) - MOST} more; sim replay {play.log.path} has all", "dim")
+            where = "" if self._is_once else f"; sim replay {play.log.path} has all"
+            self._line(f"… {len(body) - MOST} more{where}", "dim")
         for entry in last:
             screen.show(entry)
 

@@ -79,7 +79,7 @@ def dev(
             )
             watch = Watch(place, search_path("personas"))
             page = Page(serve) if serve is not None else None
-            desk = _Desk(session, watch, Board(is_kept=page is not None), kind, out, page)
+            desk = _Desk(session, watch, Board(is_kept=page is not None, is_once=once), kind, out, page)
             is_sound = desk.show([])
             if once:
                 raise typer.Exit(0 if is_sound else 1)

@@ -86,7 +86,7 @@ class Page:
         elif address.path == "/state":
             seen = parse_qs(address.query).get("seen", [""])[0]
             with self._lock:
-                is_new, state = seen != str(self._number), self._state
+                is_new, state = self._number > 0 and seen != str(self._number), self._state
             self._send(request, 200 if is_new else 204, state if is_new else b"", "application/json")
         else:
             self._send(request, 404, escape(f"nothing is at {address.path}").encode(), "text/plain")

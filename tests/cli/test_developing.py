@@ -18,6 +18,7 @@ import urllib.request
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -104,6 +105,19 @@ def edit(path: Path, old: str, new: str) -> None:
     other.replace(path)
 
 
+def shown(address: str, seen: int) -> dict[str, Any]:
+    """What a page shows, as soon as that is something else than what was seen."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        with urllib.request.urlopen(f"{address}state?seen={seen}") as answer:
+            body = answer.read()
+        if body:
+            found: dict[str, Any] = json.loads(body)
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"nothing but state {seen} is shown")
+
+
 def test_a_world_is_written_save_by_save(hospital: Path, dev: type[Dev], tmp_path: Path) -> None:
     """An arrow is edited, then broken, then put right; a line is edited; Ctrl-C ends it with 0."""
     world, picture = hospital / "world.yaml", tmp_path / "map.svg"
@@ -165,7 +179,7 @@ def test_half_a_file_and_a_file_that_is_gone_for_a_moment_are_not_told(
     running.until(CHECKED)
     text = world.read_text(encoding="utf-8").replace("{turns: 14}", "{turns: 13}")
     world.write_text(text[: len(text) // 2], encoding="utf-8")
-    time.sleep(0.1)
+    time.sleep(0.05)
     world.write_text(text, encoding="utf-8")
     block = running.until(CHECKED)
     assert not any("✗" in line for line in block)
@@ -213,8 +227,7 @@ def test_the_page_shows_the_last_picture_and_what_is_wrong(hospital: Path, dev: 
     with urllib.request.urlopen(address) as page:
         assert "default-src 'none'" in page.headers["Content-Security-Policy"]
         assert b"/state?seen=" in page.read()
-    with urllib.request.urlopen(f"{address}state?seen=-1") as answer:
-        state = json.load(answer)
+    state = shown(address, -1)
     assert "挂号" in "".join(ET.fromstring(state["picture"]).itertext())
     assert "path reception" in state["text"]
     assert (state["problems"], state["old"]) == ("", "")
@@ -226,8 +239,7 @@ def test_the_page_shows_the_last_picture_and_what_is_wrong(hospital: Path, dev: 
         urllib.request.urlopen(f"{address}other")
     edit(hospital / "world.yaml", "consulting: registered", "consultin: registered")
     running.until("old, until this is put right")
-    with urllib.request.urlopen(f"{address}state?seen={state['number']}") as answer:
-        broken = json.load(answer)
+    broken = shown(address, state["number"])
     assert broken["picture"] == state["picture"]
     assert "consultin" in broken["problems"]
     assert re.fullmatch(r"\d\d:\d\d:\d\d", broken["old"])
