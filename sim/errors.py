@@ -128,3 +128,9 @@ def listed(names: Iterable[str]) -> str:
     """Names in a row, for messages: ``'a', 'b' and 'c'``."""
     given = [f"'{name}'" for name in names]
     return " and ".join(part for part in (", ".join(given[:-1]), given[-1] if given else "") if part)
+
+
+def brief(text: object, most: int = 100) -> str:
+    """A text on one line, cut after so many characters, for messages."""
+    line = " ".join(str(text).split())
+    return line if len(line) <= most else f"{line[:most]}…"

@@ -37,6 +37,7 @@ class Cast:
         self.spec = spec
         self.source = source
         self.broken = broken
+        self._known: dict[str, frozenset[str]] = {}
         self.roles = {name: agents_of(name, role) for name, role in spec.roles.items()}
         self.cast = {a: name for name, agents in self.roles.items() for a in agents}
         played = {a: p for name, role in spec.roles.items() for a, p in persona_names(name, role).items()}
@@ -49,15 +50,17 @@ class Cast:
         """Note a problem at a place of the file."""
         self.source.problems.append(self.source.problem(path, code, message))
 
-    def known(self, section: str) -> set[str]:
+    def known(self, section: str) -> frozenset[str]:
         """The names of a section, those left out included."""
-        return {*getattr(self.spec, section), *self.broken.get(section, ())}
+        if section not in self._known:
+            self._known[section] = frozenset(getattr(self.spec, section)) | self.broken.get(section, frozenset())
+        return self._known[section]
 
     def check_name(self, name: str, section: str, path: KeyPath, extra: tuple[str, ...] = ()) -> bool:
         """Note a name that a section does not have."""
-        known = self.known(section) | set(extra)
-        if name in known:
+        if name in self.known(section) or name in extra:
             return name in getattr(self.spec, section) or name in extra
+        known = self.known(section) | set(extra)
         what = section.removesuffix("s")
         self.problem(path, f"unknown-{what}", f"unknown {what} '{name}'{did_you_mean(name, known)}")
         return False

@@ -214,8 +214,8 @@ class Compiler(Acts):
         return {a: frozenset(self.cast) - n for a, n in named.items()}
 
     def _transition(self, transition: Transition, path: KeyPath) -> TransitionDef:
-        both = {**dict.fromkeys(self.known("states")), **dict.fromkeys(self.known("ends"))}
-        if transition.to not in both:
+        if transition.to not in self.known("states") and transition.to not in self.known("ends"):
+            both = self.known("states") | self.known("ends")
             message = f"unknown state or end '{transition.to}'{did_you_mean(transition.to, both)}"
             self.problem(path, "unknown-state", message)
         after = transition.after

@@ -12,7 +12,7 @@ from typing import Any
 
 from rule_engine import DataType
 
-from sim.errors import did_you_mean, listed
+from sim.errors import brief, did_you_mean, listed
 from sim.world.cast import Cast
 from sim.world.circles import Circle
 from sim.world.evaluation import COUNTERS
@@ -97,8 +97,9 @@ class Declarations(Cast):
         for sample in ("", "12"):
             try:
                 render(text, {**dict.fromkeys(names, sample), "act": _Anything(sample)})
-            except TemplateError as error:
-                self.problem(path, "template", f"{error} (facts are words here, and may be empty)")
+            except TemplateError:
+                message = f"'{brief(text)}' counts, compares or takes apart a word; facts are words here (to count, NAME | int)"
+                self.problem(path, "template", message)
                 return
 
     def words(self, texts: Mapping[str, str], path: KeyPath, names: set[str] | None = None) -> None:

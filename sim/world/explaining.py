@@ -8,7 +8,7 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from sim.errors import did_you_mean
+from sim.errors import brief, did_you_mean
 from sim.world.durations import Minutes
 from sim.world.fields import CURRENCY, IDENTIFIER, URL
 from sim.world.format import WorldFile
@@ -75,10 +75,10 @@ def explained(item: Mapping[str, Any], path: KeyPath, model: type[BaseModel]) ->
         )
     elif kind == "string_pattern_mismatch":
         rule = _PATTERNS.get(context.get("pattern", ""), "time of day such as 08:00")
-        message = f"'{given}' is no {rule}"
+        message = f"'{brief(given)}' is no {rule}"
     elif kind == "literal_error":
         choices = [c.strip(" '") for c in str(context.get("expected", "")).replace(" or ", ",").split(",")]
-        message = f"'{given}' is not one of the choices{did_you_mean(str(given), choices)}"
+        message = f"'{brief(given)}' is not one of the choices{did_you_mean(str(given), choices)}"
     elif code == "type":
         message = _type(kind, message, given, path, model)
     return path, code, message

@@ -9,7 +9,7 @@ from typing import Any
 
 from rule_engine import DataType, ast, errors
 
-from sim.errors import CHINESE_SIGNS, did_you_mean
+from sim.errors import CHINESE_SIGNS, brief, did_you_mean
 from sim.world.vocabulary import FUNCTIONS, RESERVED, ExpressionError, Vocabulary, type_name, unspell
 
 _STRING = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
@@ -47,7 +47,7 @@ def check_text(text: str) -> None:
     """Refuse what the library would compute while it compiles, before its tree can be looked at."""
     plain = _STRING.sub('""', text)
     if "$" in plain:
-        raise ExpressionError(f"names with $ are not part of the language, as in '{text}'")
+        raise ExpressionError(f"names with $ are not part of the language, as in '{brief(text)}'")
     if re.search(r"=~|!~", plain):
         raise ExpressionError("regular expressions are not part of the language")
     if "**" in plain:
@@ -161,17 +161,18 @@ def explain(error: errors.EngineError, text: str, vocabulary: Vocabulary) -> str
     """What the library says is wrong, in words."""
     if isinstance(error, errors.SymbolResolutionError):
         name = unspell(str(error.symbol_name))
-        return f"unknown name '{name}' in '{text}'{did_you_mean(name, vocabulary.names())}"
+        return f"unknown name '{name}' in '{brief(text)}'{did_you_mean(name, vocabulary.names())}"
     if isinstance(error, errors.ObjectAttributeError | errors.AttributeResolutionError):
         name = unspell(str(error.attribute_name))
         known = getattr(error.object, "attributes", None) or getattr(
             getattr(error.object, "value_type", None), "attributes", {}
         )
-        return f"unknown name '.{name}' in '{text}'{did_you_mean(name, map(unspell, known))}"
+        return f"unknown name '.{name}' in '{brief(text)}'{did_you_mean(name, map(unspell, known))}"
     if isinstance(error, errors.RuleSyntaxError):
-        return f"'{text}' is not an expression{_foreign(text)}"
+        return f"'{brief(text)}' is not an expression{_foreign(text)}"
     lists = "; lists are not added with '+'" if "+" in text and "[" in text else ""
-    return f"the types in '{text}' do not fit; a number goes with a number (3, not '3'), a word with a word{lists}"
+    rule = f"a number goes with a number (3, not '3'), a word with a word{lists}"
+    return f"the types in '{brief(text)}' do not fit; {rule}"
 
 
 def _foreign(text: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import rule_engine
 from rule_engine import DataType, ast, errors
 
+from sim.errors import brief
 from sim.world.evaluation import Evaluator, NotHandled, Translator
 from sim.world.expression_checks import check, check_text, dotted, explain, leaves, walk
 from sim.world.vocabulary import FUNCTIONS, ExpressionError, Vocabulary, spelt, type_name, unspell
@@ -38,9 +39,9 @@ class Compiled:
         self.type = tree.result_type
         for found in (self.type, *leaves(tree)) if wanted is not None else ():
             if not DataType.is_compatible(found, wanted) and found != DataType.NULL:
-                raise ExpressionError(f"'{text}' is {type_name(found)}, but {type_name(wanted)} is needed")
+                raise ExpressionError(f"'{brief(text)}' is {type_name(found)}, but {type_name(wanted)} is needed")
             if found == DataType.NULL and DataType.is_type(wanted, DataType.ARRAY):
-                raise ExpressionError(f"'{text}' may be null, but a list is needed; the empty list is []")
+                raise ExpressionError(f"'{brief(text)}' may be null, but a list is needed; the empty list is []")
         names = {unspell(n.name) for n in walk(tree) if isinstance(n, ast.SymbolExpression)}
         self.reads: frozenset[str] = frozenset(n for n in names if n in vocabulary.kinds or n in vocabulary.records)
         self.reads_of_others = self.reads - _own(tree)
@@ -69,12 +70,12 @@ class Compiled:
         try:
             return self.by_library(scope) if self._evaluate is None else self._evaluate(scope)
         except errors.EngineError as error:
-            raise ExpressionError(f"'{self.text}' cannot be computed: {error.message}") from None
+            raise ExpressionError(f"'{brief(self.text)}' cannot be computed: {error.message}") from None
         except ArithmeticError as error:
             why = ": division by zero" if isinstance(error, ZeroDivisionError | InvalidOperation) else ""
-            raise ExpressionError(f"'{self.text}' cannot be computed: arithmetic error{why}") from None
+            raise ExpressionError(f"'{brief(self.text)}' cannot be computed: arithmetic error{why}") from None
         except (TypeError, AttributeError, ValueError, LookupError, RecursionError) as error:
-            raise ExpressionError(f"'{self.text}' cannot be computed: {error}") from None
+            raise ExpressionError(f"'{brief(self.text)}' cannot be computed: {error}") from None
 
     def by_library(self, scope: Mapping[str, Any]) -> Any:
         """The value as the library computes it; remembered for values that it has seen."""

@@ -109,6 +109,7 @@ def check(world: str | Path, *, code: bool = True) -> tuple[list[Problem], World
         plain = read[0].source
         made = {str(f.variant): f.source.value for f in read[1:]}
         problems += variant_problems(plain, plain.value, read[0].variants, made)
+    if is_whole and path.name == "world.yaml":  # worlds of other names may share a folder
         problems += unused_personas(path.parent, {p.name for f in read for p in f.personas.values()})
     ordered = sorted(set(problems), key=lambda p: (p.file, p.line, p.column, p.message))
     return ordered, studies[0].world if is_whole else None

@@ -67,6 +67,7 @@ class Source:
             at = at[:-1]
         file, line, column = self.marks.get(at, (self.name, 1, 1))
         where = ".".join(str(p) for p in (*self.within, *path) if p != "*")
+        message = " ".join(message.splitlines())
         return Problem(file, line, column, code, f"{where}: {message}" if where else message)
 
 

@@ -35,20 +35,18 @@ def states_without_arrows(spec: WorldFile) -> list[str]:
     return [name for name, state in spec.states.items() if not state.go]
 
 
-def circles_without_end(spec: WorldFile) -> list[list[str]]:
-    """The groups of states out of which neither an end nor a dead end can be reached, in the order of the file.
+def without_end(spec: WorldFile) -> list[str]:
+    """The states that lead on and on, to neither an end nor a state without arrows, in the order of the file.
 
-    Only those that can be come to from the start; those of a group can all be reached from each other.
+    Only those that can be come to from the start.
     """
-    ahead = {n: _ahead(_ways(spec, n), lambda s: _ways(spec, s)) for n in spec.states}
+    back: dict[str, list[str]] = {}
+    for state in spec.states:
+        for to in _ways(spec, state):
+            back.setdefault(to, []).append(state)
+    ending = _ahead([*spec.ends, *states_without_arrows(spec)], lambda name: back.get(name, ()))
     known = reachable(spec)
-    stuck = set(states_without_arrows(spec)) | set(spec.ends)
-    groups: list[list[str]] = []
-    for name in spec.states:
-        is_circle = name in known and name in ahead[name] and not (ahead[name] & stuck)
-        if is_circle and not any(name in group for group in groups):
-            groups.append([n for n in spec.states if n in ahead[name] and name in ahead[n]])
-    return groups
+    return [name for name in spec.states if name in known and name not in ending]
 
 
 def _ahead(start: Iterable[str], ways: Callable[[str], Iterable[str]]) -> set[str]:

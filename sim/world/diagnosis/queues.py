@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -29,9 +30,16 @@ def find(study: Study) -> Findings:
             message = f"no state holds it; name '{name}' under holds of a state, or take it away"
             yield study.finding(("resources", name), "never-held", message, ("resources", name))
     waits = list(dict.fromkeys(_waits(study)))
-    told: set[frozenset[str]] = set()
+    after: dict[str, dict[str, None]] = {}
     for wait in waits:
-        ring = _ring(waits, wait)
+        after.setdefault(wait.held, {})[wait.wanted] = None
+    told: set[frozenset[str]] = set()
+    tried: set[tuple[str, str]] = set()
+    for wait in waits:
+        if (wait.held, wait.wanted) in tried:
+            continue
+        tried.add((wait.held, wait.wanted))
+        ring = _ring(after, wait)
         if ring and frozenset(ring) not in told:
             told.add(frozenset(ring))
             yield _stuck(study, waits, wait, ring)
@@ -51,13 +59,17 @@ def _stuck(study: Study, waits: list[_Wait], wait: _Wait, ring: list[str]) -> Fi
 def _waits(study: Study) -> Iterator[_Wait]:
     """Every wait without patience in which something is held: kept from the state before, or taken just now."""
     world = study.world
+    before: dict[str, list[StateDef]] = {}
     for state in world.states.values():
-        before = [s for s in world.states.values() if any(t.to == state.name for t in s.go)]
+        for to in dict.fromkeys(arrow.to for arrow in state.go) if state.holds else ():
+            before.setdefault(to, []).append(state)
+    for state in world.states.values():
         for index, hold in enumerate(state.holds):
             if hold.patience is not None or not _is_server(study, hold.resource):
                 continue
             held = {h.resource for h in state.holds[:index]}
-            held |= {name for other in before for name in _kept(other, state) if hold.resource not in _names(other)}
+            others = [other for other in before.get(state.name, ()) if hold.resource not in _names(other)]
+            held |= {name for other in others for name in _kept(other, state)}
             for name in sorted(held - {hold.resource}):
                 if _is_server(study, name):
                     yield _Wait(name, hold.resource, state.name, index)
@@ -76,16 +88,19 @@ def _is_server(study: Study, resource: str) -> bool:
     return study.world.spec.resources[resource].stock is None
 
 
-def _ring(waits: list[_Wait], first: _Wait) -> list[str]:
+def _ring(after: dict[str, dict[str, None]], first: _Wait) -> list[str]:
     """The resources on a way from what is wanted back to what is held; empty where there is none."""
-    ways: list[list[str]] = [[first.wanted]]
-    seen = {first.wanted}
-    while ways:
-        way = ways.pop(0)
-        if way[-1] == first.held:
-            return way
-        for wait in waits:
-            if wait.held == way[-1] and wait.wanted not in seen:
-                seen.add(wait.wanted)
-                ways.append([*way, wait.wanted])
-    return []
+    came_from: dict[str, str | None] = {first.wanted: None}
+    ahead = deque([first.wanted])
+    while ahead and first.held not in came_from:
+        name = ahead.popleft()
+        for wanted in after.get(name, ()):
+            if wanted not in came_from:
+                came_from[wanted] = name
+                ahead.append(wanted)
+    way: list[str] = []
+    at: str | None = first.held if first.held in came_from else None
+    while at is not None:
+        way.append(at)
+        at = came_from[at]
+    return way[::-1]

@@ -10,7 +10,7 @@ from sim.world.diagnosis.study import Findings, Study
 from sim.world.diagnosis.uses import uses_of
 from sim.world.format import Persona
 from sim.world.source import KeyPath
-from sim.world.world import MoveDef, StateDef
+from sim.world.world import StateDef
 
 
 def find(study: Study) -> Findings:
@@ -27,7 +27,7 @@ def find(study: Study) -> Findings:
 
 def _silent_roles(study: Study) -> Findings:
     world, spec = study.world, study.world.spec
-    speaking = {role for state in world.states.values() for role in study.roles(state.speakers)}
+    speaking = {world.cast[a] for state in world.states.values() for a in study.everyone(state.speakers)}
     heard = {name for state in spec.states.values() for name in state.heard_by}
     uses = uses_of(study)
     named = uses.words | uses.read | heard
@@ -79,21 +79,21 @@ def _idle(study: Study, state: StateDef) -> Findings:
 
 def _never_said(study: Study, state: StateDef) -> Findings:
     """Moves before which another is always taken."""
-    sure: list[tuple[Circle, str, int]] = []
+    sure: dict[str, list[tuple[Circle, int]]] = {}
     for key, circle, moves in study.world.lines.get(state.name, ()):
         for index, move in enumerate(moves):
             path = ("lines", state.name, key, index)
-            before = next((line for c, when, line in sure if _is_before(study, c, when, circle, move)), None)
+            earlier = [*sure.get("true", ()), *sure.get(move.when.text, ())]
+            before = next((line for other, line in earlier if _covers(study, other, circle)), None)
             if before is not None:
                 message = f"never comes up: the move on line {before} is always taken first; put this one before it"
                 yield study.finding(path, "never-said", message)
             elif not move.acts and not move.let and move.move.chance >= 1:
-                sure.append((circle, move.when.text, study.line(path)))
+                sure.setdefault(move.when.text, []).append((circle, study.line(path)))
 
 
-def _is_before(study: Study, circle: Circle, when: str, later: Circle, move: MoveDef) -> bool:
-    is_covered = circle == later or study.everyone(later) <= circle.agents
-    return is_covered and when in {"true", move.when.text}
+def _covers(study: Study, circle: Circle, later: Circle) -> bool:
+    return circle == later or study.everyone(later) <= circle.agents
 
 
 def _unworded(study: Study) -> Findings:
