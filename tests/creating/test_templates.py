@@ -107,6 +107,36 @@ def test_a_model_that_does_what_must_be_done_comes_to_an_end(template: str, serv
     assert [r for r in records if r["type"] in {"refusal", "warning"}] == []
 
 
+@pytest.mark.parametrize(
+    ("template", "heard"),
+    [
+        ("procedure", {"documents": {"applicant", "clerk"}, "interview": {"applicant", "officer"}}),
+        (
+            "meeting",
+            dict.fromkeys(["opinions", "opinions_floor", "replies", "closing"], "all") | {"voting": "self"},
+        ),
+        ("chain", {"menu": {"host", "cook"}, "room": {"host", "florist"}}),
+        ("discussion", {"wishes": "all", "proposal": "all"}),
+        ("lesson", {"rivers": "all"}),
+        ("hidden_roles", {"den": "traitors", "night": "self"}),
+    ],
+)
+def test_who_hears_what_is_what_the_shape_is_about(template: str, heard: dict[str, str | set[str]]) -> None:
+    """All of a meeting; two of a chat; of the traitors' talk, the traitors."""
+    world = loaded(template, ("en", "zh"))
+    records = Ledger()
+    Run(world, settings_for(world, seed=7), dict.fromkeys(world.agents, Scripted()), records).play()
+    dealt = next(r for r in records if r["type"] == "episode_started")["facts"]
+    traitors = {agent for agent in world.agents if dealt.get(f"card.{agent}") == "traitor"}
+    turns = [r for r in records if r["type"] == "turn" and r["state"] in heard]
+    assert {turn["state"] for turn in turns} == set(heard)
+    for turn in turns:
+        wanted = heard[turn["state"]]
+        known = {"all": set(world.agents), "self": {turn["speaker"]}, "traitors": traitors}
+        assert set(turn["heard_by"]) == (known[wanted] if isinstance(wanted, str) else wanted), turn["state"]
+    assert template != "hidden_roles" or len(traitors) == 2
+
+
 @pytest.mark.parametrize("is_own", [False, True], ids=["as it is", "own names"])
 @pytest.mark.parametrize("template", list_templates())
 def test_the_rules_of_a_written_world_are_proved(template: str, is_own: bool) -> None:
