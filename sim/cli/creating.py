@@ -47,8 +47,11 @@ def new_world(
     Example: sim new world visa_counter --from procedure --role applicant --role clerk --role officer
     """
     if show:
-        _list(as_json)
+        _list(as_json, "zh" if (lang or "").startswith("zh") else "en")
         return
+    may_ask = sys.stdin.isatty() and not (yes or as_json)
+    if name is None and may_ask:
+        name = str(typer.prompt("what is it called")).strip()
     if name is None:
         raise DefinitionError("a world needs a name: sim new world NAME; --list shows the templates")
     from sim.creating.scaffold import Plan, create_world  # noqa: PLC0415 - heavy; `sim --help` needs none of it
@@ -57,7 +60,7 @@ def new_world(
         name, template or _DEFAULT, _split(lang or _BOTH), tuple(role or ()), tuple(phase or ()), title or "", out
     )
     is_whole = template is not None and lang is not None and bool(role)
-    if not (yes or as_json or is_whole) and sys.stdin.isatty():
+    if may_ask and not is_whole:
         plan = _asked(plan, template, lang)
     written = create_world(plan)
     if as_json:
@@ -78,7 +81,7 @@ def _split(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.replace("，", ",").replace("、", ",").split(",") if part.strip())
 
 
-def _list(as_json: bool) -> None:
+def _list(as_json: bool, language: str = "en") -> None:
     from sim.creating.templates import find_template, list_templates  # noqa: PLC0415 - as above
 
     found = [find_template(name) for name in list_templates()]
@@ -86,7 +89,7 @@ def _list(as_json: bool) -> None:
         print_json([{"template": each.name, "about": dict(each.about)} for each in found])
         return
     for each in found:
-        say(f"{each.name:13} {each.about['en']}")
+        say(f"{each.name:13} {each.about[language]}")
 
 
 def _asked(plan: Plan, template: str | None, lang: str | None) -> Plan:

@@ -99,7 +99,7 @@ def bring(
     as_id = str(done.persona["persona"])
     path = folder / f"{as_id}.yaml"
     text = draft(done.persona, done.language, _head(file, done))
-    write_draft(path, text)
+    write_draft(path, _schema_line(path) + text)
     if as_json:
         row = {
             "persona": as_id,
@@ -144,6 +144,16 @@ def _head(file: Path, done: Imported) -> list[str]:
     if left:
         head.append(f"Not kept: {', '.join(left[:20])}{', …' if len(left) > 20 else ''}")
     return head
+
+
+def _schema_line(path: Path) -> str:
+    """The comments by which editors find the schema, where ``sim schema`` or ``sim new world`` has put it."""
+    schemas = path.parent.parent / ".schemas"
+    if not (schemas / "persona.json").is_file():
+        return ""
+    from sim.schemas.files import reference  # noqa: PLC0415 - needs what `sim --help` does not
+
+    return reference(path, schemas, Path("personas", path.name))
 
 
 def _only(labels: Any) -> str:
@@ -203,7 +213,7 @@ def new(
     persona |= {"age": age} if age is not None else {}
     persona |= {"sex": sex} if sex else {}
     persona |= {key: {language: text} if language else text for key, text in texts.items() if text}
-    write_draft(path, draft(persona, language))
+    write_draft(path, _schema_line(path) + draft(persona, language))
     if as_json:
         print_json({"persona": path.stem, "file": str(path), "language": language})
         return

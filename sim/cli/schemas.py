@@ -39,7 +39,7 @@ def schema(
 
     A schema that is there already is written anew.
 
-    Examples: sim schema world; sim schema -o .schemas
+    Example: sim schema -o .schemas
     """
     from sim.schemas.files import schema_texts, text_of  # noqa: PLC0415 - heavy; `sim --help` needs none of it
 

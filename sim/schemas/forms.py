@@ -12,6 +12,8 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
 
+from sim.world.format import WorldFile
+
 Schema = dict[str, Any]
 
 _Resolver = Callable[[Schema], Schema]
@@ -111,10 +113,27 @@ SHORT: dict[str, Callable[[Schema, _Resolver], Schema]] = {
 }
 """By the name of the validating function: the schema of what it takes, made of that of the long form."""
 
+
+def _patch() -> Schema:
+    """A variant: any keys of a world, each with a part of what stands there, or null to take it away."""
+    keys = [field.alias or name for name, field in WorldFile.model_fields.items() if name != "variants"]
+    extends = {
+        "description": "The variants that this one builds upon: their patches are applied first, in that order.",
+        "type": ["string", "array"],
+        "items": _STRING,
+    }
+    return {
+        "type": "object",
+        "properties": {"extends": extends, **{key: {} for key in keys}},
+        "additionalProperties": False,
+    }
+
+
 SPREAD: dict[tuple[str, str], Schema] = {
     ("State", "tell"): {"type": ["string", "object"], "additionalProperties": _TEXT},
+    ("WorldFile", "variants"): {"type": "object", "additionalProperties": _patch()},
 }
-"""Model and key: short forms that the model of the whole file writes out."""
+"""Model and key: forms that the model of the whole file writes out, or that are known only to what reads it."""
 
 
 class ShortForms(GenerateJsonSchema):

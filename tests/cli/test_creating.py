@@ -54,6 +54,8 @@ def test_the_templates_are_listed_with_a_line_each(sim: Sim) -> None:
     assert [line.split()[0] for line in lines] == [row["template"] for row in rows]
     assert len(lines) == 6
     assert all(set(row["about"]) == {"en", "zh"} for row in rows)
+    chinese = sim("new", "world", "--list", "--lang", "zh").out.splitlines()
+    assert [line.split(maxsplit=1)[1] for line in chinese] == [row["about"]["zh"] for row in rows]
 
 
 def test_what_cannot_be_used_is_a_line(sim: Sim, folder: Path) -> None:
@@ -95,16 +97,22 @@ def test_at_a_terminal_it_asks_for_what_is_not_given(
 ) -> None:
     """With an answer for each that Enter takes; a comma of either script stands between names."""
     asked: dict[str, str] = {}
-    answers = {"from which template": "chain", "roles": "新娘，裁缝、厨师", "title": "办婚事"}
+    answers = {
+        "what is it called": "婚礼",
+        "from which template": "chain",
+        "roles": "新娘，裁缝、厨师",
+        "title": "办婚事",
+    }
 
-    def answer(what: str, default: str) -> str:
+    def answer(what: str, default: str = "") -> str:
         asked[what] = default
         return next((given for start, given in answers.items() if what.startswith(start)), default)
 
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
     monkeypatch.setattr(typer, "prompt", answer)
-    assert sim("new", "world", "婚礼").code == 0
+    assert sim("new", "world").code == 0
     assert [what.partition(" (")[0] for what in asked] == [
+        "what is it called",
         "from which template",
         "languages, the first one first",
         "title",
@@ -112,7 +120,7 @@ def test_at_a_terminal_it_asks_for_what_is_not_given(
         "phases, with commas between",
     ]
     assert list(asked.values()) == [
-        "procedure", "en,zh", "the template's", "host, cook, musician, florist", "the template's",
+        "", "procedure", "en,zh", "the template's", "host, cook, musician, florist", "the template's",
     ]  # fmt: skip
     text = (folder / "worlds" / "婚礼" / "world.yaml").read_text(encoding="utf-8")
     assert 'title: "办婚事"' in text

@@ -291,3 +291,17 @@ def test_both_guides_have_the_same_commands() -> None:
     pages = [(ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("personas.md", "personas.zh.md")]
     first, second = (re.findall(r"```\w+\n.*?```", re.sub(r" +#.*", "", page), re.DOTALL) for page in pages)
     assert first == second != []
+
+
+def test_a_new_sheet_names_its_schema_where_there_is_one(sim: Sim, folder: Path) -> None:
+    """So that an editor completes it; without schemas there is nothing to name."""
+    assert sim("new", "persona", "Bo").code == 0
+    assert not (folder / "personas" / "Bo.yaml").read_text(encoding="utf-8").startswith("# yaml")
+    assert sim("schema", "-o", ".schemas").code == 0
+    assert sim("new", "persona", "Cai").code == 0
+    first, second, *_ = (folder / "personas" / "Cai.yaml").read_text(encoding="utf-8").splitlines()
+    assert (first, second) == (
+        "# yaml-language-server: $schema=../.schemas/persona.json",
+        "# $schema: ../.schemas/persona.json",
+    )
+    assert sim("persona", "show", "Cai").code == 0

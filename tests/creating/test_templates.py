@@ -6,6 +6,7 @@ import functools
 import itertools
 import re
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,15 @@ from sim.cases.reading import trials_of
 from sim.cases.trying import Bench
 from sim.creating.scaffold import Plan, create_world
 from sim.creating.templates import find_template, list_templates
+from sim.models.catalog import Entry
 from sim.models.scripted import Scripted
 from sim.proof.verdicts import prove
 from sim.read.graph import to_dot
+from sim.stage.adapter.endpoint import Endpoint
 from sim.stage.run import Run, settings_for
 from sim.world.library import check, load
 from sim.world.world import World
+from tests.provider import KEY, Provider
 from tests.stage.test_episode import Ledger
 
 LANGUAGES = [("en",), ("zh",), ("en", "zh"), ("zh", "en")]
@@ -88,6 +92,49 @@ def test_all_ends_of_a_template_are_come_to_by_some_seed(template: str) -> None:
         Run(world, settings_for(world, seed=seed), dict.fromkeys(world.agents, Scripted()), records).play()
         ends |= {r["outcome"] for r in records if r["type"] == "episode_ended"}
     assert ends == wanted
+
+
+@pytest.mark.parametrize("template", list_templates())
+def test_a_model_that_does_what_must_be_done_comes_to_an_end(template: str, serve: Callable[..., Provider]) -> None:
+    """Over HTTP, with a model that answers by the schema and does nothing that it may leave out."""
+    provider = serve()
+    world = loaded(template, ("zh", "en"))
+    model = Endpoint("m", entry=Entry(url=provider.url), key=KEY)
+    records = Ledger()
+    Run(world, settings_for(world, seed=1), dict.fromkeys(world.agents, model), records).play()
+    ends = [r["outcome"] for r in records if r["type"] == "episode_ended"]
+    assert set(ends) <= set(find_template(template).ends)
+    assert [r for r in records if r["type"] in {"refusal", "warning"}] == []
+
+
+@pytest.mark.parametrize(
+    ("template", "heard"),
+    [
+        ("procedure", {"documents": {"applicant", "clerk"}, "interview": {"applicant", "officer"}}),
+        (
+            "meeting",
+            dict.fromkeys(["opinions", "opinions_floor", "replies", "closing"], "all") | {"voting": "self"},
+        ),
+        ("chain", {"menu": {"host", "cook"}, "room": {"host", "florist"}}),
+        ("discussion", {"wishes": "all", "proposal": "all"}),
+        ("lesson", {"rivers": "all"}),
+        ("hidden_roles", {"den": "traitors", "night": "self"}),
+    ],
+)
+def test_who_hears_what_is_what_the_shape_is_about(template: str, heard: dict[str, str | set[str]]) -> None:
+    """All of a meeting; two of a chat; of the traitors' talk, the traitors."""
+    world = loaded(template, ("en", "zh"))
+    records = Ledger()
+    Run(world, settings_for(world, seed=7), dict.fromkeys(world.agents, Scripted()), records).play()
+    dealt = next(r for r in records if r["type"] == "episode_started")["facts"]
+    traitors = {agent for agent in world.agents if dealt.get(f"card.{agent}") == "traitor"}
+    turns = [r for r in records if r["type"] == "turn" and r["state"] in heard]
+    assert {turn["state"] for turn in turns} == set(heard)
+    for turn in turns:
+        wanted = heard[turn["state"]]
+        known = {"all": set(world.agents), "self": {turn["speaker"]}, "traitors": traitors}
+        assert set(turn["heard_by"]) == (known[wanted] if isinstance(wanted, str) else wanted), turn["state"]
+    assert template != "hidden_roles" or len(traitors) == 2
 
 
 @pytest.mark.parametrize("is_own", [False, True], ids=["as it is", "own names"])

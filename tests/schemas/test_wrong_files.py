@@ -59,3 +59,11 @@ def test_there_are_many_of_all_kinds() -> None:
     """Each kind of file has some."""
     assert len(WRONG) >= 40
     assert {wrong["kind"] for wrong in WRONG} == set(MODELS)
+
+
+def test_a_key_of_a_variant_that_no_world_has_is_told() -> None:
+    """The reader tells it when the patch is applied."""
+    world = VALID["world"] | {"variants": {"day": {"extends": "night", "state": {}}}}
+    [error] = VALIDATORS["world"].iter_errors(world)
+    assert list(error.absolute_path) == ["variants", "day"]
+    assert "'state' was unexpected" in error.message
