@@ -54,7 +54,7 @@ class Session:
         if words[0] != "sim" or {"|", ">", "&&", ";"} & set(words):
             done = subprocess.run(
                 ["bash", "-c", command], cwd=self.folder, env={**os.environ, **self._environment},
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", timeout=LONGEST_S, check=False,
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", timeout=LONGEST_S, check=False,
             )  # fmt: skip
             return Done(done.returncode, done.stdout)
         with self._here() as printed, mock.patch.object(sys, "argv", words):
@@ -93,6 +93,7 @@ class Session:
         with (
             contextlib.chdir(self.folder),
             mock.patch.dict(os.environ, self._environment),
+            mock.patch.object(sys, "stdin", io.StringIO()),  # nobody is at the terminal, even if somebody is
             contextlib.redirect_stdout(printed),
             contextlib.redirect_stderr(printed),
         ):
