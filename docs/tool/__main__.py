@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from docs.tool import reference
@@ -20,14 +21,31 @@ def main(words: Sequence[str]) -> int:
         return 2
     if what == "build":
         return build(ROOT / "site")
-    wrong = 0
-    for path in [Path(name).resolve() for name in names] or list(dict.fromkeys([*pages(), *reference.pages()])):
-        try:
-            wrong += _compare(path, write=what == "write")
-        except PageError as error:
-            sys.stderr.write(f"{error}\n")
-            return 2
-    return int(wrong > 0 and what == "check")
+    paths = [Path(name).resolve() for name in names] or list(dict.fromkeys([*pages(), *reference.pages()]))
+    wrong, failed = 0, False
+    for path, text in zip(paths, _all_made(paths), strict=True):
+        if isinstance(text, PageError):
+            failed = True
+            sys.stderr.write(f"{text}\n")
+        else:
+            wrong += _compare(path, text, write=what == "write")
+    return 2 if failed else int(wrong > 0 and what == "check")
+
+
+def _all_made(paths: Sequence[Path]) -> Iterator[str | PageError]:
+    """The texts of pages, or why there is none; several at a time, each in a process of its own."""
+    if len(paths) == 1:
+        yield _tried(paths[0])
+        return
+    with ProcessPoolExecutor() as pool:
+        yield from pool.map(_tried, paths)
+
+
+def _tried(path: Path) -> str | PageError:
+    try:
+        return made(path)
+    except PageError as error:
+        return error
 
 
 def made(path: Path) -> str:
@@ -36,9 +54,9 @@ def made(path: Path) -> str:
     return reference.text(language) if language else played(path)
 
 
-def _compare(path: Path, *, write: bool) -> bool:
+def _compare(path: Path, new: str, *, write: bool) -> bool:
     """Whether a page differs from what it should be; it is written, or the difference is shown."""
-    old, new = path.read_text(encoding="utf-8") if path.exists() else "", made(path)
+    old = path.read_text(encoding="utf-8") if path.exists() else ""
     if old == new:
         return False
     name = str(path.relative_to(ROOT))

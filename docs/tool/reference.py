@@ -15,7 +15,6 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 import yaml
 from pydantic.fields import FieldInfo
-from pymdownx.slugs import slugify
 
 from docs.tool.pages import ROOT
 from sim.world.fields import Effects, Expression, Name, Names, Part, Text
@@ -141,7 +140,7 @@ def _type(hint: Any, language: str) -> str:
         return str(say["mapping"][language]).format(*(_type(each, language) for each in inner))
     if isinstance(hint, type) and issubclass(hint, Part):
         title = _title(hint, language)
-        return f"[{title}](#{slugify(case='lower')(title, '-')})"
+        return f"[{title}](#{title.lower().replace(' ', '-')})"
     return str(say[PLAIN.get(hint, "any")][language])
 
 

@@ -53,9 +53,16 @@ class Session:
         words = shlex.split(command)
         if words[0] != "sim" or {"|", ">", "&&", ";"} & set(words):
             done = subprocess.run(
-                ["bash", "-c", command], cwd=self.folder, env={**os.environ, **self._environment},
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", timeout=LONGEST_S, check=False,
-            )  # fmt: skip
+                ["bash", "-c", command],
+                cwd=self.folder,
+                env={**os.environ, **self._environment},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding="utf-8",
+                timeout=LONGEST_S,
+                check=False,
+            )
             return Done(done.returncode, done.stdout)
         with self._here() as printed, mock.patch.object(sys, "argv", words):
             code = 0
@@ -93,6 +100,7 @@ class Session:
         with (
             contextlib.chdir(self.folder),
             mock.patch.dict(os.environ, self._environment),
+            mock.patch.object(sys, "stdin", io.StringIO()),  # nobody is at the terminal, even if somebody is
             contextlib.redirect_stdout(printed),
             contextlib.redirect_stderr(printed),
         ):
