@@ -93,6 +93,19 @@ def test_links_between_documents_lead_somewhere(path: Path) -> None:
     assert [link for link in links if "://" not in link and not (path.parent / link).exists()] == []
 
 
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
+def test_links_into_a_document_name_a_heading_of_it(path: Path) -> None:
+    """As code hosts and the site make an anchor of a heading: no punctuation, hyphens for spaces."""
+    links = re.findall(r"\]\(([^)#:]*)#([^)]+)\)", path.read_text(encoding="utf-8"))
+    wrong = []
+    for target, anchor in links:
+        text = (path.parent / target if target else path).read_text(encoding="utf-8")
+        heads = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+        if anchor not in {re.sub(r"[^\w -]", "", head).lower().replace(" ", "-") for head in heads}:
+            wrong.append(f"{target}#{anchor}")
+    assert wrong == []
+
+
 def test_the_world_format_names_every_key_of_a_world() -> None:
     """The reference is whole, down to the keys of a ballot."""
     text = "".join((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("world-format.md", "code.md"))
