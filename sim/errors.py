@@ -132,5 +132,5 @@ def listed(names: Iterable[str]) -> str:
 
 def brief(text: object, most: int = 100) -> str:
     """A text on one line, cut after so many characters, for messages."""
-    line = " ".join(str(text).split())
+    line = " ".join(part.strip() for part in str(text).splitlines()) if "\n" in str(text) else str(text)
     return line if len(line) <= most else f"{line[:most]}…"

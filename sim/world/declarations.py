@@ -98,8 +98,8 @@ class Declarations(Cast):
             try:
                 render(text, {**dict.fromkeys(names, sample), "act": _Anything(sample)})
             except TemplateError:
-                told = "counts, compares or takes apart a word; facts are words here (to count, NAME | int)"
-                message = f"'{brief(text)}' {told}"
+                rule = "facts are words here (to count, NAME | int)"
+                message = f"'{brief(text)}' counts, compares or takes apart a word; {rule}"
                 self.problem(path, "template", message)
                 return
 
