@@ -63,9 +63,9 @@ def test_json_has_severity_column_and_suggestion(sim: Sim, folder: Path) -> None
             "column": 3,
             "code": "never-set",
             "message": "facts.stamped: nothing sets it, so it is always false; "
-            "set it under sets, or give it a start",
+            "set it under sets, or write start: false if --set does",
             "severity": "warning",
-            "suggestion": "set it under sets, or give it a start",
+            "suggestion": "set it under sets, or write start: false if --set does",
         }
     ]
 

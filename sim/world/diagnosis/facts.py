@@ -41,7 +41,8 @@ def _fact(study: Study, uses: Uses, fact: FactDef) -> Findings:
     if name not in uses.set_ and not has_start and name not in uses.asked:
         given = "" if fact.start in (None, ()) else fact.kind.show(fact.start, study.world.spec.languages[0])
         always = "false" if fact.kind.name == "flag" else given or "empty"
-        message = f"nothing sets it, so it is always {always}; set it under sets, or give it a start"
+        start = "write start: false" if fact.kind.name == "flag" else "give it a start"
+        message = f"nothing sets it, so it is always {always}; set it under sets, or {start} if --set does"
         yield study.finding(("facts", name), "never-set", message, ("facts", name))
     elif not _is_used(study, uses, name) and not _is_listed(study, fact):
         yield study.finding(("facts", name), "never-read", _UNREAD, ("facts", name))

@@ -19,8 +19,10 @@ def told(fact: str, *more: tuple[str, str]) -> list[str]:
 )
 def test_a_fact_that_nothing_sets_is_told_with_what_it_always_is(fact: str, always: str) -> None:
     """Prompts show it, so it was meant to change."""
+    start = "write start: false" if "flag" in fact else "give it a start"
     assert told(fact) == [
-        f"4 never-set facts.new: nothing sets it, so it is always {always}; set it under sets, or give it a start"
+        f"4 never-set facts.new: nothing sets it, so it is always {always}; "
+        f"set it under sets, or {start} if --set does"
     ]
 
 
