@@ -239,20 +239,17 @@ class Induction:
             elif term is not True:
                 open_[claim] = term
         while open_:
-            solver.push()
+            # Those that are left say more than all did before, so nothing has to be taken back.
             tell(solver, [truth(either(*(no(t) for t in open_.values())))])
             answer = self._check(solver)
             if answer == z3.unsat:
-                solver.pop()
                 break
             if answer == z3.unknown:
-                solver.pop()
                 gone = set(open_) if len(open_) == 1 else self._one_by_one(solver, open_)
                 fallen |= gone
                 break
             model = solver.model()
             gone = {c for c, t in open_.items() if not z3.is_true(model.eval(truth(t), model_completion=True))}
-            solver.pop()
             fallen |= gone
             open_ = {c: t for c, t in open_.items() if c not in gone}
         return [c for c in claims if c not in fallen]
@@ -316,7 +313,7 @@ class Induction:
 
 
 def _solver(*known: z3.BoolRef) -> z3.Solver:
-    solver = z3.Solver()
+    solver = z3.SimpleSolver()
     solver.set("rlimit", MOST_STEPS)
     solver.set("timeout", MOST_MS)
     solver.set("random_seed", 0)

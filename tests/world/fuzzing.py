@@ -17,7 +17,7 @@ import traceback
 from pathlib import Path
 
 from sim.errors import SimError
-from sim.proof.verdicts import prove
+from sim.proof.examining import examine
 from sim.world.library import check
 from tests.world.mutations import mutate
 
@@ -49,12 +49,13 @@ def judge(seed: int, folder: Path, most_s: float = float("inf")) -> str:
         problems, world = check(folder)
         checked = time.process_time()
         if world is not None:
-            prove(world)
+            examine(world)
     except SimError as error:
         return f"{what}: {error}" if foreign(str(error)) else ""
     proved = time.process_time()
     if proved - began > most_s:
-        return f"{what}: took {checked - began:.1f} s for its problems and {proved - checked:.1f} s for its proofs"
+        took = f"{checked - began:.1f} s for its problems and {proved - checked:.1f} s for its runs and proofs"
+        return f"{what}: took {took}"
     for problem in problems:
         where = problem.message
         if foreign(where) or "\n" in where or not where or problem.line < 1 or problem.column < 1:
