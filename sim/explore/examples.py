@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 
 from sim.engine.situation import Situation
 from sim.explore.sameness import settable
-from sim.explore.search import Found, Search
+from sim.explore.search import MOST_GAMES, Found, Search
 from sim.explore.turns import Place, Turn
 from sim.world.kinds import Kind, Value
 from sim.world.world import World
@@ -101,14 +101,22 @@ def explore(world: World, *, is_deep: bool = False) -> Explored:
 
 
 def explore_further(
-    world: World, explored: Explored, arrows: set[tuple[str, int]], *, is_deep: bool = False
+    world: World,
+    explored: Explored,
+    arrows: Set[tuple[str, int]],
+    rules: Set[tuple[str, str | None]] = frozenset(),
+    *,
+    is_deep: bool = False,
 ) -> None:
-    """Look for ends that were not reached, with options of the user set otherwise, or where others use things up.
+    """Look further for what was not found: for ends with options of the user set otherwise, or used up by others.
 
-    Where it ``is_deep``, for ``arrows`` as well.
+    Rules that are not decided are to be broken in more games. Where it ``is_deep``, ``arrows`` are looked for too.
     """
-    wanted = arrows if is_deep else set()
+    wanted: Set[tuple[str, int]] = arrows if is_deep else frozenset()
     times = DEEPER if is_deep else 1
+    left = rules - explored.broken.keys()
+    if left and not explored.is_whole:
+        explored.take(Search(world, times=times / 2).run(rules=left, first_game=MOST_GAMES), {}, is_first=False)
     if world.shared and not _has_all(world, explored, wanted):
         explored.take(Search(world, times=times, others=True).run(), {}, is_first=False)
     for facts in _starts(world):
@@ -117,7 +125,7 @@ def explore_further(
         explored.take(Search(world, facts=facts, times=_LESS * times).run(), facts, is_first=False)
 
 
-def _has_all(world: World, explored: Explored, arrows: set[tuple[str, int]]) -> bool:
+def _has_all(world: World, explored: Explored, arrows: Set[tuple[str, int]]) -> bool:
     return set(world.spec.ends) <= set(explored.ends) and arrows <= explored.arrows
 
 

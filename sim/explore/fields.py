@@ -39,7 +39,7 @@ class Fields:
             own = (*(n.that for n in action.needs), *(e.value for e in action.sets))
             for name in action.fields:
                 found = [e for c in own for e in _others(c, f"act.{name}")]
-                for fact in _kept_as(action, name):
+                for fact in sorted(_further(world, _kept_as(action, name))):
                     found += [e for c in everywhere for e in _others(c, fact)]
                 self._compared[action.name, name] = tuple(found)
 
@@ -92,6 +92,18 @@ def _kept_as(action: ActionDef, field: str) -> Iterator[str]:
     for effect in action.sets:
         if dotted(effect.value.tree) == f"act.{field}" and effect.index is None:
             yield effect.fact
+
+
+def _further(world: World, facts: Iterable[str]) -> set[str]:
+    """The facts that are set to just what one of some facts is, and these facts themselves."""
+    effects = [e for action in world.actions.values() for e in action.sets]
+    effects += [e for state in world.states.values() for arrow in state.go for e in arrow.sets]
+    copies = [(dotted(e.value.tree), e.fact) for e in effects]
+    found, ahead = set[str](), set(facts)
+    while ahead:
+        found |= ahead
+        ahead = {to for what, to in copies if what in ahead} - found
+    return found
 
 
 def _others(condition: Compiled, name: str) -> Iterator[Evaluator]:

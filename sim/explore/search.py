@@ -9,7 +9,7 @@ the number of turns tried, never by the clock, so the same world gives the same 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 
 from sim.engine.arrivals import comer
@@ -85,14 +85,18 @@ class Search:
         self._after: dict[object, list[object]] = {}
         self._numbers = {id(arrow): n for state in world.states.values() for n, arrow in enumerate(state.go)}
 
-    def run(self) -> Found:
-        """Look at everything within the bound, then play games for what is left."""
+    def run(self, *, rules: Set[tuple[str, str | None]] = frozenset(), first_game: int = 0) -> Found:
+        """Look at everything within the bound, then play games for what is left.
+
+        Where ``rules`` are given, only games are played, from a number on, until all of these are broken.
+        """
         place, step = self._turns.begin(self._start)
         self._note(place, step, is_first=True)
         if step.breach is None and place.situation.outcome is None:
-            self._broad(place)
+            if not rules:
+                self._broad(place)
             if not self.found.is_whole:
-                self._games(place)
+                self._games(place, rules, first_game)
         self.found.turns = self._turns.work
         return self.found
 
@@ -143,13 +147,13 @@ class Search:
                     ahead.append(before)
         self.found.endless = next((place for key, place in seen.items() if key not in fine), None)
 
-    def _games(self, start: Place) -> None:
-        """Games of players who do anything; a game that is longer than one found before is given up."""
+    def _games(self, start: Place, rules: Set[tuple[str, str | None]], first: int) -> None:
+        """Games of players who do anything, until nothing new has come of some."""
         most = self._turns.work + self._most
         known, idle = 0, 0
-        for number in range(MOST_GAMES):
-            has_all = set(self.world.spec.ends) <= set(self.found.ends)
-            if self._turns.work >= most or (has_all and idle >= len(_MANNERS)):
+        for number in range(first, first + MOST_GAMES):
+            has_all = set(self.world.spec.ends) <= set(self.found.ends) and idle >= len(_MANNERS)
+            if self._turns.work >= most or (rules <= self.found.broken.keys() if rules else has_all):
                 return
             known, idle = len(self.found.arrows), 0 if len(self.found.arrows) > known else idle + 1
             manners = _MANNERS[number % len(_MANNERS)]

@@ -66,7 +66,8 @@ def examine(world: World, *, is_deep: bool = False) -> Examined:
     explored = explore(world, is_deep=is_deep)
     proofs = prove(world, is_deep=is_deep, seen=explored.moments)
     arrows = {(name, n) for name, state in world.states.items() for n in range(len(state.go))}
-    explore_further(world, explored, arrows - _never(proofs), is_deep=is_deep)
+    open_ = {(v.rule, v.outcome) for v in proofs.verdicts if v.verdict != "proved"}
+    explore_further(world, explored, arrows - _never(proofs), open_, is_deep=is_deep)
     verdicts = tuple(
         replace(v, verdict="refuted", why="") if (v.rule, v.outcome) in explored.broken else v
         for v in proofs.verdicts
