@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from sim.engine.situation import Situation
 from sim.explore.sameness import settable
-from sim.explore.search import MOST_GAMES, Found, Search
+from sim.explore.search import Found, Search
 from sim.explore.turns import Place, Turn
 from sim.world.kinds import Kind, Value
 from sim.world.world import World
@@ -58,7 +58,7 @@ class Explored:
     breaks off because nobody can speak, or a fact cannot take its value. ``endless`` leads to where no run comes
     to an end but by a limit. ``arrows`` are those that were taken, by state and number. ``is_whole`` says that
     everything was looked at that can be done with the facts as they begin, and what the seed deals and draws.
-    ``moments`` are situations of runs in which somebody is asked to speak, ``tried`` is how many turns were tried.
+    ``places`` are those that were come to, ``tried`` is how many turns were tried.
     """
 
     ends: dict[str, Example] = field(default_factory=dict)
@@ -67,7 +67,7 @@ class Explored:
     endless: Example | None = None
     arrows: set[tuple[str, int]] = field(default_factory=set)
     is_whole: bool = False
-    moments: list[Situation] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
     tried: int = 0
 
     def take(self, found: Found, facts: dict[str, Value], *, is_first: bool) -> None:
@@ -75,7 +75,7 @@ class Explored:
         for name, place in found.ends.items():
             self.ends.setdefault(name, Example(place, facts, is_first and name in found.shortest))
         for key, place in found.broken.items():
-            example = Example(place, facts)
+            example = Example(place, facts, is_first and key in found.shortest)
             if not example.hangs_on_others:
                 self.broken.setdefault(key, example)
         for text, place in found.stuck.items():
@@ -86,7 +86,12 @@ class Explored:
         self.tried += found.turns
         if is_first:
             self.is_whole = found.is_whole
-            self.moments = [p.situation for p in found.places if p.asked is p.situation]
+            self.places = found.places
+
+    @property
+    def moments(self) -> list[Situation]:
+        """Situations of runs in which somebody is asked to speak."""
+        return [p.situation for p in self.places if p.asked is p.situation]
 
 
 def explore(world: World, *, is_deep: bool = False) -> Explored:
@@ -116,7 +121,13 @@ def explore_further(
     times = DEEPER if is_deep else 1
     left = rules - explored.broken.keys()
     if left and not explored.is_whole:
-        explored.take(Search(world, times=times / 2).run(rules=left, first_game=MOST_GAMES), {}, is_first=False)
+        search = Search(world, times=times)
+        explored.take(search.run_against(left, explored.places), {}, is_first=False)
+    for rule in rules & explored.broken.keys():
+        example = explored.broken[rule]
+        if not example.is_shortest:
+            place = Search(world, facts=example.facts).shorten(example.place, rule)
+            explored.broken[rule] = Example(place, example.facts)
     if world.shared and not _has_all(world, explored, wanted):
         explored.take(Search(world, times=times, others=True).run(), {}, is_first=False)
     for facts in _starts(world):

@@ -16,8 +16,10 @@ from sim.engine.arrivals import comer
 from sim.engine.machine import Step, begin
 from sim.engine.situation import Situation, scope
 from sim.engine.streams import Streams
+from sim.explore.aiming import Ahead, Aim
 from sim.explore.fields import Fields
 from sim.explore.sameness import Sameness, conditions_of
+from sim.explore.shortening import shortened
 from sim.explore.turns import Manners, Place, Turns
 from sim.world.expressions import Compiled
 from sim.world.kinds import Value
@@ -48,13 +50,13 @@ _MANNERS = (
 class Found:
     """What runs of a world can come to, each with a way there: ends, rules broken, and runs that break off.
 
-    ``shortest`` has the ends to which no way is shorter. ``arrows`` are the arrows taken, by state and number.
-    ``is_whole`` says that everything was looked at that can be done in runs of this seed, and then ``is_endable``
-    whether an end that is no limit can be reached from everywhere.
+    ``shortest`` has the ends and the rules to which no way is shorter. ``arrows`` are those taken, by state and
+    number. ``is_whole`` says that everything was looked at that can be done in runs of this seed, and then
+    ``endless`` leads to where no end can be reached but by a limit, if there is such a place.
     """
 
     ends: dict[str, Place] = field(default_factory=dict)
-    shortest: set[str] = field(default_factory=set)
+    shortest: set[str | tuple[str, str | None]] = field(default_factory=set)
     broken: dict[tuple[str, str | None], Place] = field(default_factory=dict)
     stuck: dict[str, Place] = field(default_factory=dict)
     arrows: set[tuple[str, int]] = field(default_factory=set)
@@ -85,20 +87,43 @@ class Search:
         self._after: dict[object, list[object]] = {}
         self._numbers = {id(arrow): n for state in world.states.values() for n, arrow in enumerate(state.go)}
 
-    def run(self, *, rules: Set[tuple[str, str | None]] = frozenset(), first_game: int = 0) -> Found:
-        """Look at everything within the bound, then play games for what is left.
-
-        Where ``rules`` are given, only games are played, from a number on, until all of these are broken.
-        """
+    def run(self) -> Found:
+        """Look at everything within the bound, then play games for what is left."""
         place, step = self._turns.begin(self._start)
         self._note(place, step, is_first=True)
         if step.breach is None and place.situation.outcome is None:
-            if not rules:
-                self._broad(place)
+            self._broad(place)
             if not self.found.is_whole:
-                self._games(place, rules, first_game)
+                self._games(place, frozenset(), 0)
         self.found.turns = self._turns.work
         return self.found
+
+    def run_against(self, rules: Set[tuple[str, str | None]], places: list[Place]) -> Found:
+        """Try to break rules: from the ``places`` that are nearest to it, then in other games."""
+        never = [name for name, outcome in sorted(rules, key=str) if outcome is None]
+        for name in never:
+            most = self._turns.work + self._most / (2 * len(never))
+            self._aim(name, places, most)
+        start, _ = self._turns.begin(self._start)
+        if not rules <= self.found.broken.keys():
+            self._games(start, rules, MOST_GAMES)
+        self.found.turns = self._turns.work
+        return self.found
+
+    def _aim(self, rule: str, places: list[Place], most: float) -> None:
+        aim = Aim(self.world, self.world.never[rule])
+        ahead, seen = Ahead(aim), set[object]()
+        for place in aim.nearest(places):
+            if (key := self._same(place)) not in seen:
+                seen.add(key)
+                ahead.add(place)
+        while ahead and self._turns.work < most and (rule, None) not in self.found.broken:
+            for there, step in self._next(ahead.take()):
+                self._note(there, step, is_first=False)
+                key = self._same(there)
+                if step.breach is None and there.situation.outcome is None and key not in seen:
+                    seen.add(key)
+                    ahead.add(there)
 
     def _broad(self, start: Place) -> None:
         seen: dict[object, Place] = {self._same(start): start}
@@ -149,7 +174,7 @@ class Search:
 
     def _games(self, start: Place, rules: Set[tuple[str, str | None]], first: int) -> None:
         """Games of players who do anything, until nothing new has come of some."""
-        most = self._turns.work + self._most
+        most = self._turns.work + (self._most / 2 if rules else self._most)
         known, idle = 0, 0
         for number in range(first, first + MOST_GAMES):
             has_all = set(self.world.spec.ends) <= set(self.found.ends) and idle >= len(_MANNERS)
@@ -180,7 +205,8 @@ class Search:
                     return
                 self._note(*taken, is_first=False)
             place = taken[0]
-            self.found.places.append(place)
+            if taken[1].breach is None and place.situation.outcome is None:
+                self.found.places.append(place)
 
     def _note(self, place: Place, step: Step, *, is_first: bool) -> None:
         """Keep what was reached, unless a shorter way there is known."""
@@ -191,7 +217,7 @@ class Search:
                 self.found.arrows.add((state, number))
             state = hop.transition.to
         if step.breach is not None:
-            self._note_breach(place, step.breach)
+            self._note_breach(place, step.breach, is_first=is_first)
             return
         outcome = place.situation.outcome
         if outcome is not None:
@@ -201,9 +227,19 @@ class Search:
                 if is_first:
                     self.found.shortest.add(outcome)
 
-    def _note_breach(self, place: Place, breach: str) -> None:
+    def shorten(self, place: Place, rule: tuple[str, str | None]) -> Place:
+        """Where a shorter way breaks a rule too, or the place itself."""
+
+        def is_broken(there: Place, _: Step) -> bool:
+            return not dict(self._rules(there.situation)).get(rule, True)
+
+        return shortened(self._turns, place, is_broken)
+
+    def _note_breach(self, place: Place, breach: str, *, is_first: bool) -> None:
         rules = [key for key, holds in self._rules(place.situation) if not holds]
         for key in rules:
+            if is_first and key not in self.found.broken:
+                self.found.shortest.add(key)
             self.found.broken.setdefault(key, place)
         if not rules:
             self.found.stuck.setdefault(breach, place)

@@ -223,6 +223,61 @@ def test_a_run_of_the_command_line_is_no_shorter_than_the_shortest(tmp_path: Pat
     assert ended.turns >= explored("hospital_visit", None).ends[ended.outcome].length
 
 
+HAGGLE: dict[str, Any] = {
+    "world": "haggle",
+    "roles": {"buyer": "ann", "seller": "bob", "host": "cai", "guest": "dan"},
+    "facts": {
+        **{name: {"number": "", "whole": True, "from": 0, "to": 200} for name in ("bid", "ask", "price")},
+        "agreed": {"flag": False},
+    },
+    "actions": {
+        "offer": {
+            "by": "buyer",
+            "fields": {"n": {"of": "bid"}},
+            "needs": [{"that": "act.n > bid"}],
+            "sets": {"bid": "act.n"},
+        },
+        "demand": {
+            "by": "seller",
+            "when": "ask == 0",
+            "fields": {"n": {"of": "ask"}},
+            "needs": [{"that": "act.n > bid"}],
+            "sets": {"ask": "act.n"},
+        },
+        "agree": {"by": "seller", "when": "bid > 0 and ask > 0", "sets": {"price": "bid", "agreed": True}},
+    },
+    "states": {
+        "greeting": {
+            "speakers": ["host", "buyer", "seller", "guest"],
+            "order": "manual",
+            "go": [{"to": "hall", "after": {"turns": 6}}],
+        },
+        "hall": {
+            "speakers": ["buyer", "seller", "host", "guest"],
+            "order": "manual",
+            "actions": ["offer", "demand", "agree"],
+            "go": [{"deal": "agreed"}, {"to": "none", "after": {"turns": 16}}],
+        },
+    },
+    "start": "greeting",
+    "ends": {"deal": "success", "none": "failure"},
+    "never": {"more than was asked for": "agreed and ask > 0 and price > ask"},
+}
+
+
+def test_a_rule_that_takes_several_acts_to_break_is_aimed_at_and_the_way_cut_down(tmp_path: Path) -> None:
+    """Asked, offered more, agreed: after a long greeting, of all the numbers that might be said."""
+    world = world_from(HAGGLE)
+    examined = examine(world)
+    [verdict] = examined.verdicts
+    assert verdict.verdict == "refuted"
+    example = examined.refutation(verdict)
+    assert example is not None
+    assert [act.action for turn in example.turns for act in turn.acts] == ["demand", "offer", "agree"]
+    assert example.length == 9
+    assert "more than was asked for" in acted(world, example, tmp_path).mismatch
+
+
 @pytest.mark.campaign
 @pytest.mark.parametrize(
     "name", ["hospital_visit", "werewolf", "number_chain", "three_departments", "company_meeting"]

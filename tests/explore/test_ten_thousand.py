@@ -48,7 +48,7 @@ def test_what_is_proved_is_not_broken_in_random_runs(name: str, variant: str | N
     """A few, of each world."""
     world = world_of(name, variant)
     found = examine(world)
-    assert {game(world, seed, found) for seed in range(20)} <= {*world.spec.ends, "out_of_limits"}
+    assert {game(world, seed, found) for seed in range(5)} <= {*world.spec.ends, "out_of_limits"}
 
 
 @pytest.mark.campaign
