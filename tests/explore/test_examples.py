@@ -12,12 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import sim
 from sim.explore.examples import Explored, explore, explore_further
 from sim.explore.writing import as_acts, as_lines
 from sim.proof.examining import examine
-from sim.record.log import RunLog
-from sim.record.records import EpisodeEnded, Transition
 from sim.world.world import World
 from tests.building import world_of as world_from
 from tests.explore.acting import acted
@@ -212,15 +209,6 @@ def test_a_queue_that_is_left_and_a_stock_that_is_used_up_are_what_others_do() -
     assert (found.ends["left_queue"].hangs_on_others, found.ends["left_queue"].length) == (True, 0)
     assert list(as_lines(found.ends["left_queue"])) == ["       (leaves the queue for window)"]
     assert any("used up" in line for line in as_lines(found.ends["come_back"]))
-
-
-def test_a_run_of_the_command_line_is_no_shorter_than_the_shortest(tmp_path: Path) -> None:
-    """The scripted visit, with AutoGen."""
-    log: RunLog = sim.run("hospital_visit", seed=7, out=tmp_path / "run.jsonl")
-    ended = next(r for r in log.records if isinstance(r, EpisodeEnded))
-    taken = sum(isinstance(r, Transition) for r in log.records)
-    assert taken >= 4
-    assert ended.turns >= explored("hospital_visit", None).ends[ended.outcome].length
 
 
 HAGGLE: dict[str, Any] = {
