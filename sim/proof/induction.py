@@ -139,6 +139,7 @@ class Induction:
         self.work = 0
         self._begun: int | None = None
         self.untold: set[str] = set()
+        self.fell: dict[tuple[str, str | None], str] = {}
         self.claims: list[Claim] = []
         self._here = {name: self.anywhere.with_values({}, name) for name in world.states}
         self._terms: dict[tuple[Any, ...], Truth] = {}
@@ -208,6 +209,10 @@ class Induction:
                 continue
             solver = self._before(step)
             self.claims = self._holding(solver, self.claims, there, affected)
+            kept = set(self.claims)
+            for claim in affected:
+                if claim.rule is not None and claim not in kept:
+                    self.fell.setdefault((claim.rule, None), step.what)
         return len(self.claims) < before
 
     def _before(self, step: Step) -> z3.Solver:
@@ -295,8 +300,8 @@ class Induction:
         limit = self.world.spec.limits.ends or OUT_OF_LIMITS
         yield from ((limit, None, self._here[name]) for name in self.world.states)
 
-    def holds_at_ends(self, outcome: str, condition: Condition) -> bool:
-        """Whether a condition holds whenever a run comes to an outcome; ``any`` is every one."""
+    def holds_at_ends(self, name: str, outcome: str, condition: Condition) -> bool:
+        """Whether a rule's condition holds whenever a run comes to an outcome; ``any`` is every one."""
         for found, step, frame in self.ends():
             if outcome not in {found, "any"}:
                 continue
@@ -308,6 +313,7 @@ class Induction:
             except Unknown:
                 return False
             if self._check(solver) != z3.unsat:
+                self.fell[name, outcome] = step.what if step is not None else f"the limit reached in {frame.state}"
                 return False
         return True
 

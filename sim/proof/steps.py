@@ -31,7 +31,7 @@ class Step:
 
     ``outcome`` is the end that is come to, ``arrow`` the number of the arrow of the state that is taken.
     ``assumed`` are other moments at which all rules held as well. A step that is ``midway`` follows another before
-    the rules are looked at.
+    the rules are looked at. ``what`` says it in words, with the names of the world.
     """
 
     before: Frame
@@ -42,6 +42,7 @@ class Step:
     arrow: int | None = None
     assumed: tuple[Frame, ...] = ()
     is_midway: bool = False
+    what: str = ""
 
 
 class Steps(Doing):
@@ -113,7 +114,8 @@ class Steps(Doing):
             if when is not False:
                 after = current.with_values(values)
                 changed = frozenset(k for k, v in after.values.items() if v is not here.values.get(k))
-                yield Step(here, when, after, changed, assumed=moments)
+                what = f"{' and '.join(a.name for a in done) or 'a turn'} in {state.name}"
+                yield Step(here, when, after, changed, assumed=moments, what=what)
 
     def is_still(self, here: Frame, state: StateDef) -> Truth:
         """Whether no arrow would have been taken before: after a turn in the state the first that is open is."""
@@ -212,7 +214,8 @@ class Steps(Doing):
             changed |= set(changes)
             conditions += [possible, fits]
         moments = () if voted is here else (voted,)
-        yield Step(here, both(*conditions, before), current, frozenset(changed), assumed=moments, is_midway=True)
+        what = f"the count of {' and '.join(b.name for b in ballots)} in {state.name}"
+        yield Step(here, both(*conditions, before), current, frozenset(changed), None, None, moments, True, what)
 
     def _voted(self, here: Frame, state: StateDef) -> tuple[Frame, Truth]:
         """The moment at which votes were cast, before some of what was done in the same round."""
@@ -302,19 +305,20 @@ class Steps(Doing):
         assumed: tuple[Frame, ...] = (),
     ) -> Step:
         """Another state or an end is come to."""
+        what = f"{here.state} → {to}"
         if to not in self._world.states:
-            return Step(here, when, there, changed, to, arrow, assumed=assumed)
+            return Step(here, when, there, changed, to, arrow, assumed, what=what)
         zero = {"state_turns": z3.IntVal(0), "state_minutes": z3.RealVal(0)}
         rounds = z3.Int(self._makings.name("rounds"))
         entered = there.with_values({**zero, "rounds": rounds}, to)
         changed |= {*zero, "rounds", "state"}
-        return Step(here, both(when, rounds >= 0), entered, changed, None, arrow, assumed=assumed)
+        return Step(here, both(when, rounds >= 0), entered, changed, None, arrow, assumed, what=what)
 
     def _waited(self, here: Frame) -> Step:
         """Time passes in a queue, or while what is held is taken away."""
         spent = z3.Real(self._makings.name("minutes"))
         there = here.with_values({"minutes": here.values["minutes"] + spent})
-        return Step(here, spent >= 0, there, frozenset({"minutes"}))
+        return Step(here, spent >= 0, there, frozenset({"minutes"}), what=f"waiting in {here.state}")
 
     def _shared(self, here: Frame) -> Step:
         """Other episodes change what is shared."""
@@ -325,7 +329,8 @@ class Steps(Doing):
             assert fact is not None  # noqa: S101 - it is one of the world's
             changes[key], domain = self._any(key, fact)
             conditions.append(domain)
-        return Step(here, both(*conditions), here.with_values(changes), frozenset(changes))
+        what = "what other episodes do"
+        return Step(here, both(*conditions), here.with_values(changes), frozenset(changes), what=what)
 
 
 def _subsets(actions: Sequence[ActionDef]) -> Iterator[tuple[ActionDef, ...]]:

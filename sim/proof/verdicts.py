@@ -103,7 +103,7 @@ def _verdicts(found: Induction) -> tuple[Verdict, ...]:
     held = {claim.rule for claim in found.claims if claim.rule is not None}
     told: list[Verdict] = []
     for name, outcome, condition in _rules(found.world):
-        is_proved = name in held if outcome is None else found.holds_at_ends(outcome, condition)
+        is_proved = name in held if outcome is None else found.holds_at_ends(name, outcome, condition)
         why = "" if is_proved else _why(found, name, outcome)
         told.append(Verdict(name, outcome, "proved" if is_proved else "not decided", why))
     return tuple(told)
@@ -112,4 +112,7 @@ def _verdicts(found: Induction) -> tuple[Verdict, ...]:
 def _why(found: Induction, name: str, outcome: str | None) -> str:
     if outcome is None and name in found.untold:
         return "it reads what is not looked into"
-    return "it does not follow from the other rules and conditions of the world"
+    step = found.fell.get((name, outcome))
+    if step is None:
+        return "it does not follow from the other rules and conditions of the world"
+    return f"by conditions and rules alone, {step} might break it"
