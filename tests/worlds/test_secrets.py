@@ -388,12 +388,29 @@ HOSPITAL = {
     "stock_ointment": {"doctor", "pharmacist"},
     "promised": {"patient", "pharmacist"},
 }
+AIRPORT = {
+    "bag": {"passenger"},
+    "pass_kind": {"passenger"},
+    "gate": {"passenger"},
+    "temper": {"passenger"},
+    "pass_shown": {"passenger", "checker"},
+    "gate_shown": {"passenger", "checker"},
+    "image": {"screener", "officer", "supervisor"},
+    "order": {"officer", "supervisor"},
+    "search_agreed": {"officer", "supervisor"},
+    "found": {"passenger", "officer", "supervisor"},
+    "strict": {"checker", "screener", "officer", "supervisor"},
+}
 LEADERS = {"A0", "B0", "C0"}
 ROOMS = {"product": "A", "marketing": "B", "engineering": "C"}
 
 
 def _hospital(key: str, facts: Facts, state: str, role: str) -> bool:
     return ("doctor" if role in {"dr1", "dr2"} else role) in HOSPITAL[key]
+
+
+def _airport(key: str, facts: Facts, state: str, role: str) -> bool:
+    return role in AIRPORT[key]
 
 
 def _meeting(key: str, facts: Facts, state: str, role: str) -> bool:
@@ -415,6 +432,7 @@ def _nobody(key: str, facts: Facts, state: str, role: str) -> bool:
 
 RULES: dict[str, Callable[[str, Facts, str, str], bool]] = {
     "hospital_visit": _hospital,
+    "airport_security": _airport,
     "company_meeting": _meeting,
     "three_departments": _departments,
     "number_chain": _nobody,
@@ -423,6 +441,7 @@ RULES: dict[str, Callable[[str, Facts, str, str], bool]] = {
 """For each world, whether a role may know a private fact now."""
 PRIVATE = {
     "hospital_visit": set(HOSPITAL),
+    "airport_security": set(AIRPORT),
     "company_meeting": {"stance"},
     "three_departments": {"leaning", "view", "proposal", "accepted", "chosen", "joint"},
     "number_chain": {"first"},
