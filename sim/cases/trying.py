@@ -57,7 +57,7 @@ class Bench:
                     failures += compare(trial, played.log, update=self.update_golden)
             except SimError as error:
                 return Verdict(trial, tuple(_failure(trial, line) for line in str(error).splitlines()))
-            turns = max((r.turn for r in played.log.records if r.type == "turn"), default=0)
+            turns = sum(r.type == "turn" for r in played.log.records)
         return Verdict(trial, tuple(failures), turns)
 
 

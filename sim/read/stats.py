@@ -304,6 +304,13 @@ class Reading:
             self._used(there, name)
         self._open.pop(record.episode)
 
+    def _costs_of(self) -> dict[str, Spread]:
+        """The costs of episodes by currency; one in which nobody was asked has cost nothing in any."""
+        costs = {c: list(amounts) for c, amounts in self._costs.items()}
+        nothing = costs.pop("", []) if len(costs) > 1 else []
+        spreads = ((c, Spread.of([*amounts, *nothing])) for c, amounts in costs.items())
+        return {c: spread for c, spread in spreads if spread is not None}
+
     def result(self) -> Stats:
         """What the records that were taken come to."""
         world, language = self._words.world, self._header.language
@@ -328,7 +335,7 @@ class Reading:
             Spread.of(stay for stays in self._stays.values() for stay in stays),
             Spread.of(self._turns),
             Spread.of(self._tokens),
-            {c: spread for c, costs in self._costs.items() if (spread := Spread.of(costs)) is not None},
+            self._costs_of(),
             self._unpriced,
             self._total,
         )

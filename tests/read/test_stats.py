@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import sim
 from sim.errors import RunLogError
 from sim.read.ledger import ledger
 from sim.read.spread import Spread
@@ -150,3 +151,13 @@ def test_a_record_that_does_not_belong_is_named(change: Mapping[str, Any]) -> No
         read("forged", iter(records))
     with pytest.raises(RunLogError, match="no header"):
         read("headless", iter(log.records[1:]))
+
+
+def test_an_episode_in_which_nobody_was_asked_has_cost_nothing_in_the_currency_of_the_others(
+    tmp_path: Path,
+) -> None:
+    """Who leaves the queue before the first turn; there is no second line without a currency."""
+    log = sim.run("airport_security", variant="morning", seed=1, episodes=30, out=tmp_path / "morning.jsonl")
+    found = sim.stats(log)
+    assert list(found.cost) == ["USD"]
+    assert min(r.turns for r in log.records if r.type == "episode_ended") == 0
