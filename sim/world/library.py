@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from sim.errors import DefinitionError, Problem, did_you_mean
+from sim.errors import DefinitionError, Problem, did_you_mean, in_order
 from sim.world.cast import persona_names
 from sim.world.compiler import Compiler
 from sim.world.diagnosis.findings import diagnose
@@ -111,8 +111,7 @@ def check(world: str | Path, *, code: bool = True) -> tuple[list[Problem], World
         problems += variant_problems(plain, plain.value, read[0].variants, made)
     if is_whole and path.name == "world.yaml":  # worlds of other names may share a folder
         problems += unused_personas(path.parent, {p.name for f in read for p in f.personas.values()})
-    ordered = sorted(set(problems), key=lambda p: (p.file, p.line, p.column, p.message))
-    return ordered, studies[0].world if is_whole else None
+    return list(in_order(problems)), studies[0].world if is_whole else None
 
 
 def _add_lines(source: Source, lines: Source) -> None:

@@ -1,4 +1,4 @@
-"""What models are told of fields, of listeners and of refusals, in the run's language; logs keep the words they had."""
+"""What models are told of fields, listeners and refusals, in the run's language; old logs keep their words."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -97,3 +98,28 @@ def test_a_choice_may_be_emptied_on_one_side() -> None:
     """`null` is no mistake where a fact can take it, and three loops are not too many."""
     assert world(**sets("out", "on ? P1 : null")).name == "checks"
     assert world(**sets("n", "sum([sum([sum([1 for c in P]) for b in P]) for a in P])")).name == "checks"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "say: Hello",
+            "say: 'Hello ｛｛ a ｝｝'",
+            "would be said as it stands; write '{{' for the full-width signs",
+        ),
+        ("turns: 2", "turns: ５", "must be a whole number; write 5 for the full-width '５'"),
+    ],
+)
+def test_what_is_typed_full_width_is_told_with_what_to_write(old: str, new: str, message: str) -> None:
+    """A template would be read out as it stands, and the digit is no number."""
+    text = """
+world: wide
+roles: {a: ann}
+states: {hall: {speakers: a, go: [{to: over, after: {turns: 2}}]}}
+start: hall
+ends: [over]
+lines: {hall: {a: [{say: Hello}]}}
+"""
+    with pytest.raises(DefinitionError, match=re.escape(message)):
+        world_of(text.replace(old, new))
