@@ -389,11 +389,11 @@ class Declarations(Cast):
     def _start(self, name: str, spec: Fact, kind: Kind) -> Value:
         start = spec.flag if kind.name == "flag" else spec.start
         if start is None:
-            return (
-                kind.low
-                if kind.low is not None and kind.name in {"number", "money"} and kind.low > 0
-                else kind.empty
-            )
+            if "start" in spec.model_fields_set and kind.empty is not None:
+                empty = "0" if kind.name in {"number", "money"} else "false" if kind.name == "flag" else "[]"
+                message = f"a {kind.name} is never null; write {empty}, or leave 'start' out"
+                self.problem(("facts", name, "start"), "start", message)
+            return kind.first
         try:
             return kind.read(start)
         except ValueError as error:

@@ -75,6 +75,15 @@ class Kind:
         empty: dict[str, Value] = {"flag": False, "number": Decimal(0), "money": Decimal(0), "list": ()}
         return empty.get(self.name)
 
+    @property
+    def first(self) -> Value:
+        """The value a fact begins with where its world gives none: the empty one, or the nearest in its range."""
+        if self.name not in {"number", "money"}:
+            return self.empty
+        if self.low is not None and self.low > 0:
+            return self.low
+        return self.high if self.high is not None and self.high < 0 else Decimal(0)
+
     def read(self, given: object) -> Value:
         """Turn a JSON value (from a model, an option or a log) into a value of this kind.
 

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+import yaml
 
 from sim.errors import DefinitionError
 from sim.world.world import World
@@ -123,3 +124,24 @@ lines: {hall: {a: [{say: Hello}]}}
 """
     with pytest.raises(DefinitionError, match=re.escape(message)):
         world_of(text.replace(old, new))
+
+
+@pytest.mark.parametrize(("bounds", "first"), [("from: 10", 10), ("to: -3", -3), ("from: -5, to: 5", 0)])
+def test_a_number_without_a_start_begins_within_its_range(bounds: str, first: int) -> None:
+    """At zero, or as near to it as it may be."""
+    made = world(facts={"m": {"number": "", **yaml.safe_load(f"{{{bounds}}}")}})
+    assert made.facts["m"].start == first
+
+
+@pytest.mark.parametrize(
+    ("fact", "told"),
+    [
+        ({"number": ""}, "a number is never null; write 0, or leave 'start' out"),
+        ({"list": "text"}, "a list is never null; write [], or leave 'start' out"),
+    ],
+)
+def test_a_start_of_null_is_refused_where_nothing_is_null(fact: dict[str, Any], told: str) -> None:
+    """Words and choices may be empty."""
+    with pytest.raises(DefinitionError, match=re.escape(f"facts.m.start: {told}")):
+        world(facts={"m": {**fact, "start": None}})
+    assert world(facts={"m": {"text": 9, "start": None}}).facts["m"].start is None
