@@ -12,7 +12,7 @@ Only the command line catches ``SimError``; it prints the message and exits 2 (3
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -46,6 +46,12 @@ class Problem:
         return f"{self.file}:{self.line}:{self.column}: {self.message}"
 
 
+def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Each problem once, line by line; those of a ``world.yaml`` first, for what is wrong there shows elsewhere."""
+    order = sorted(set(problems), key=lambda p: (p.file, p.line, p.column, p.message))
+    return tuple(sorted(order, key=lambda p: not p.file.endswith("world.yaml")))
+
+
 class DefinitionError(SimError):
     """A world, a persona or an option cannot be used; holds every problem found."""
 
@@ -56,7 +62,7 @@ class DefinitionError(SimError):
     @classmethod
     def of(cls, problems: Iterable[Problem]) -> DefinitionError:
         """Make one error of many problems, a line each, in the order of the files."""
-        ordered = tuple(sorted(set(problems), key=lambda p: (p.file, p.line, p.column, p.message)))
+        ordered = in_order(problems)
         return cls("\n".join(str(p) for p in ordered), ordered)
 
 
@@ -101,16 +107,32 @@ CHINESE_SIGNS = {
 """Signs of Chinese typing, and those that are meant where a file is read."""
 
 
+def half_width(text: str) -> str:
+    """A text with its full-width letters, digits, signs and blanks as plain ones."""
+    return "".join(chr(ord(c) - 0xFEE0) if "！" <= c <= "～" else " " if c == "\u3000" else c for c in text)
+
+
 def closest(name: str, known: Iterable[str]) -> str | None:
     """The known name that was probably meant; None where none is near."""
     names = sorted({str(k) for k in known})
     match = process.extractOne(str(name), names, scorer=fuzz.ratio, score_cutoff=60)
-    return str(match[0]) if match else None
+    return str(match[0]) if match else _closest_of_two(str(name), names)
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Say which known name was probably meant, and which there are: ``; did you mean 'doctor'? known: …``."""
-    names = sorted({str(k) for k in known})
+def _closest_of_two(name: str, names: list[str]) -> str | None:
+    """Of names of two Chinese characters, the only one that shares one with the name, in its place."""
+    if len(name) != 2 or name.isascii():
+        return None
+    near = [n for n in names if len(n) == 2 and not n.isascii() and (n[0] == name[0]) != (n[1] == name[1])]
+    return near[0] if len(near) == 1 else None
+
+
+def did_you_mean(name: str, known: Iterable[str], last: Collection[str] = ()) -> str:
+    """Say which known name was probably meant, and which there are: ``; did you mean 'doctor'? known: …``.
+
+    Those that are named ``last`` are shown after the others, of which there may be too many to show.
+    """
+    names = sorted({str(k) for k in known}, key=lambda n: (n in last, n))
     if not names:
         return ""
     sign = next((c for c in str(name) if c in CHINESE_SIGNS and c.strip()), None)

@@ -71,6 +71,7 @@ def pairs(options: list[str]) -> dict[str, str]:
     for option in options:
         name, equals, value = option.partition("=")
         if not equals or not name.strip():
-            raise DefinitionError(f"'--set {option}' needs the form name=value")
+            wide = "; write '=' for the full-width '＝'" if "＝" in option else ""
+            raise DefinitionError(f"'--set {option}' needs the form name=value{wide}")
         result[name.strip()] = value.strip()
     return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -182,6 +183,7 @@ def new(
     knowledge: Annotated[str | None, typer.Option(help="What they know.")] = None,
     private: Annotated[str | None, typer.Option(help="What they know and do not tell of themselves.")] = None,
     lang: Annotated[Language | None, typer.Option(help="The language of the texts; by their letters.")] = None,
+    out: Annotated[Path | None, typer.Option(help="A folder, or a .yaml file; ./personas if left out.")] = None,
     as_json: Json = False,
 ) -> None:
     """Write a commented sheet to ./personas. At a terminal, asks for what is not given; an empty answer is none.
@@ -201,7 +203,11 @@ def new(
         "knowledge": knowledge,
         "private": private,
     }
-    path = Path("personas") / f"{identifier(name)}.yaml"
+    if called is not None and not name.isascii() and re.fullmatch("[a-z]+(?:_[a-z0-9]+)+", called):
+        hint = f"write: sim new persona {called} --name {name}"
+        raise DefinitionError(f"NAME is the id and --name is what they are called; {hint}")
+    as_id, folder = _place(out, None)
+    path = folder / f"{as_id or identifier(name)}.yaml"
     if path.exists():
         raise DefinitionError(f"{path} is there already")
     if sys.stdin.isatty() and not as_json and age is None and sex is None and not any(texts.values()):
@@ -217,7 +223,8 @@ def new(
     if as_json:
         print_json({"persona": path.stem, "file": str(path), "language": language})
         return
-    say(f"{path}: fill in what you like; 'sim persona show {path.stem}' shows the prompt it makes")
+    shown = path.stem if folder == Path("personas") else path
+    say(f"{path}: fill in what you like; 'sim persona show {shown}' shows the prompt it makes")
     _tell_of_others(path, path.stem)
 
 

@@ -25,19 +25,23 @@ def replay(
     ] = None,
     at: Annotated[int | None, typer.Option(min=1, metavar="TURN", help="Begin at this turn.")] = None,
     as_role: Annotated[
-        str | None, typer.Option("--as", metavar="ROLE", help="Show only what this role heard and did.")
+        str | None,
+        typer.Option(
+            "--as", metavar="ROLE", help="Show only what this agent, or the agents of this role, heard and did."
+        ),
     ] = None,
     episode: Annotated[int | None, typer.Option(min=1, help="Only this episode; all if left out.")] = None,
 ) -> None:
     """Play a run's transcript. Example: sim replay --as cashier --speed 2."""
     from sim.cli.show import console  # noqa: PLC0415
     from sim.read.screen import Screen  # noqa: PLC0415
-    from sim.read.transcript import Transcript  # noqa: PLC0415
+    from sim.read.transcript import Transcript, agents_as  # noqa: PLC0415
     from sim.record.log import RunLog, find_run  # noqa: PLC0415
     from sim.record.records import EpisodeStarted  # noqa: PLC0415
 
     log = RunLog.open(find_run(run))
-    transcript = Transcript(log.header, *([as_role] if as_role else []))
+    asked = (agents_as(log.header, as_role) or (as_role,)) if as_role else ()
+    transcript = Transcript(log.header, *asked)
     start = 0 if at is None else log.turn(at, episode)[0]
     screen = Screen(console(), log.header.models, speed)
     records = log.records.after(start)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sim.engine.machine import Refused, settle
-from sim.engine.phrases import phrase
+from sim.engine.phrases import misfit, phrase
 from sim.engine.reading import find_object, without_thoughts
 from sim.engine.situation import Act, Offer, Situation, knows, open_actions, open_tools, scope
-from sim.world.kinds import CONTROL, Value, label_of
+from sim.world.kinds import CONTROL, Misfit, Value, label_of
 from sim.world.vocabulary import ExpressionError
 from sim.world.world import World
 
@@ -110,7 +110,7 @@ def _acts(
                 acts.append(Act(name, {"choice": None}))
             continue
         if name in open_now:
-            fields, wrong = _fields(open_now[name], value, language)
+            fields, wrong = _fields(open_now[name], value, language, is_reworded=world.prompts > 1)
             problems += wrong
             acts.append(Act(name, fields))
         elif name in world.actions:
@@ -133,7 +133,7 @@ def _is_abstention(offer: Offer) -> bool:
     return ballot is not None and ballot.abstain
 
 
-def _fields(offer: Offer, value: Any, language: str) -> tuple[dict[str, Value], list[str]]:
+def _fields(offer: Offer, value: Any, language: str, *, is_reworded: bool) -> tuple[dict[str, Value], list[str]]:
     known = ", ".join(offer.kinds) or phrase(language, "nothing")
     if not isinstance(value, dict):
         if not offer.kinds:
@@ -156,11 +156,12 @@ def _fields(offer: Offer, value: Any, language: str) -> tuple[dict[str, Value], 
             continue
         try:
             fields[name] = kind.read(value[name])
-        except ValueError as error:
+        except Misfit as error:
             item = kind.item or kind
             shown = " | ".join(item.show(o, language) for o in item.options)
-            is_size = kind.name == "list" and isinstance(value[name], list) and not kind.fits(len(value[name]))
-            why = phrase(language, "options", options=shown) if shown and not is_size else str(error)
+            is_size = error.reason in {"few", "many"}
+            why = misfit(language, error, item if error.reason == "number" else kind) if is_reworded else str(error)
+            why = phrase(language, "options", options=shown) if shown and not is_size else why
             problems.append(f"{offer.name}.{name}: {why}")
     return fields, problems
 

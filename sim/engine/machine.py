@@ -11,11 +11,12 @@ from types import SimpleNamespace
 from typing import Any
 
 from sim.engine.ballots import Count, count
+from sim.engine.phrases import misfit, phrase
 from sim.engine.rounds import allowed, enter, entered, waiting
 from sim.engine.situation import Act, Inner, Situation, is_in, members, scope, shown
 from sim.engine.streams import Streams
 from sim.world.circles import Circle
-from sim.world.kinds import Value, label_of
+from sim.world.kinds import Misfit, Value, label_of
 from sim.world.rows import Row
 from sim.world.templates import TemplateError, render
 from sim.world.vocabulary import ExpressionError
@@ -96,7 +97,7 @@ def apply(world: World, situation: Situation, agent: str, acts: tuple[Act, ...],
         values = scope(world, current)
         inner = values.about(agent, act=Row(act.fields))
         if not action.when.holds(inner):
-            raise Refused(f"{act.action}: not open now")
+            raise Refused(_told(world, language, "closed", act.action))
         for need in action.needs:
             if not need.that.holds(inner):
                 known = scope(world, situation)
@@ -106,21 +107,30 @@ def apply(world: World, situation: Situation, agent: str, acts: tuple[Act, ...],
             cast = {**current.votes.get(act.action, {}), agent: act.fields["choice"]}
             current = replace(current, done=done, votes={**current.votes, act.action: cast})  # type: ignore[dict-item]
             continue
-        changes = _done(world, action, inner, agent, values)
+        changes = _done(world, action, inner, agent, values, language)
         current = replace(current, facts={**current.facts, **changes}, done=done)
     return current
 
 
 def _done(
-    world: World, action: ActionDef, inner: Mapping[str, Any], agent: str, values: Mapping[str, Any]
+    world: World, action: ActionDef, inner: Mapping[str, Any], agent: str, values: Mapping[str, Any], language: str
 ) -> dict[str, Value]:
     try:
         return effects(world, action.sets, inner)
     except Refused as refusal:
         known = world.facts[refusal.fact].known_to if refusal.fact is not None else Circle()
-        if known.own or is_in(values, agent, known):
+        if not (known.own or is_in(values, agent, known)):
+            raise Refused(_told(world, language, "cannot", action.name)) from None
+        error = refusal.__cause__
+        if refusal.fact is None or not isinstance(error, Misfit) or world.prompts < 2:
             raise
-        raise Refused(f"{action.name}: cannot be done now") from None
+        why = misfit(language, error, world.facts[refusal.fact].kind)
+        raise Refused(f"{refusal.fact}: {why}", refusal.fact) from None
+
+
+def _told(world: World, language: str, key: str, name: str, text: str = "") -> str:
+    """Why an act is refused; the first wording of prompts told it in English."""
+    return phrase(language if world.prompts > 1 else "en", key, name=name, text=text)
 
 
 def _why(
@@ -128,7 +138,7 @@ def _why(
 ) -> str:
     words = label_of(why, language)
     if not words:
-        return f"{act.action}: needs {text}"
+        return _told(world, language, "needs", act.action, text)
     fields = world.actions[act.action].fields
     mine = SimpleNamespace(**{n: fields[n].kind.show(v, language) for n, v in act.fields.items()})
     names = shown(world, agent, values, language)
@@ -136,7 +146,7 @@ def _why(
     try:
         return f"{act.action}: {render(words, names)}"
     except TemplateError:  # a name that the agent knows no longer
-        return f"{act.action}: needs {text}"
+        return _told(world, language, "needs", act.action, text)
 
 
 def effects(world: World, sets: Effects, values: Mapping[str, Any]) -> dict[str, Value]:
@@ -168,7 +178,7 @@ def effects(world: World, sets: Effects, values: Mapping[str, Any]) -> dict[str,
         except ExpressionError as error:
             raise Refused(f"{effect.fact}: {error}") from None
         except ValueError as error:
-            raise Refused(f"{effect.fact}: {error}", effect.fact) from None
+            raise Refused(f"{effect.fact}: {error}", effect.fact) from error
         changes |= dict.fromkeys(keys, value)
     return changes
 

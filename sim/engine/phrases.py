@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from sim.world.kinds import Kind, Misfit, show_number
+
 _MARK = re.compile(r"\{(\w+)\}")
 
 _PHRASES: dict[str, dict[str, str]] = {
@@ -19,6 +21,13 @@ _PHRASES: dict[str, dict[str, str]] = {
         "acts": "可以做：",
         "must": "（这次必须做）",
         "turn_of": "轮到你（{me}）对{others}说话。",
+        "turn_alone": "轮到你（{me}）说话。",
+        "everyone": "大家",
+        "names": "、",
+        "called": "{name}（{label}）",
+        "needs": "{name}: 要满足 {text}",
+        "closed": "{name}: 现在不能做",
+        "cannot": "{name}: 现在做不成",
         "speak": "直接说出你的话，不要加名字。",
         "write": "直接写。",
         "rules_verbatim": "你就是{me}。",
@@ -28,6 +37,11 @@ _PHRASES: dict[str, dict[str, str]] = {
         "not_now": "不做就写null",
         "abstain": "弃权就写null",
         "number": "数字",
+        "whole": "整数",
+        "range": "{low}到{high}的{number}",
+        "at_least": "不小于{low}的{number}",
+        "at_most": "不大于{high}的{number}",
+        "unit": "{number}（{unit}）",
         "text": "文字",
         "flag": "true或false",
         "repair": "刚才的回答不能用：{reasons}。请重新回答。",
@@ -93,6 +107,13 @@ _PHRASES: dict[str, dict[str, str]] = {
         "acts": "You can do: ",
         "must": " (required now)",
         "turn_of": "It is your turn, {me}, to speak to {others}. ",
+        "turn_alone": "It is your turn to speak, {me}. ",
+        "everyone": "everyone",
+        "names": ", ",
+        "called": "{name} ({label})",
+        "needs": "{name}: needs {text}",
+        "closed": "{name}: not open now",
+        "cannot": "{name}: cannot be done now",
         "speak": "Answer with your words only, without a name.",
         "write": "Write it.",
         "rules_verbatim": "You are {me}.",
@@ -102,6 +123,11 @@ _PHRASES: dict[str, dict[str, str]] = {
         "not_now": "null if not now",
         "abstain": "null to abstain",
         "number": "number",
+        "whole": "whole number",
+        "range": "{number} from {low} to {high}",
+        "at_least": "{number}, at least {low}",
+        "at_most": "{number}, at most {high}",
+        "unit": "{number} ({unit})",
         "text": "text",
         "flag": "true or false",
         "repair": "That answer cannot be used: {reasons}. Answer again.",
@@ -158,6 +184,38 @@ _PHRASES: dict[str, dict[str, str]] = {
         "options": "one of: {options}",
     },
 }
+
+
+_MISFITS = {
+    "number": "要写{number}",
+    "cents": "金额最多两位小数",
+    "digits": "数字最多{most}位",
+    "text": "要写文字",
+    "long": "最多{most}个字",
+    "options": "可选：{options}",
+    "list": "要写列表",
+    "few": "至少要有{n}项",
+    "many": "最多只能有{n}项",
+    "gap": "不能有空项",
+    "flag": "要写true或false",
+}
+
+
+def misfit(language: str, error: Misfit, kind: Kind) -> str:
+    """Why a value is not of a kind, in the language of a run."""
+    if not language.startswith("zh"):
+        return str(error)
+    return filled(_MISFITS[error.reason], {"number": number(language, kind), **error.values})
+
+
+def number(language: str, kind: Kind, *, has_unit: bool = False) -> str:
+    """What numbers a kind takes, such as ``whole number from 0 to 200 (km)``."""
+    words = phrase(language, "whole" if kind.is_whole else "number")
+    low, high = (None if bound is None else show_number(bound) for bound in (kind.low, kind.high))
+    if low is not None or high is not None:
+        key = "at_most" if low is None else "at_least" if high is None else "range"
+        words = phrase(language, key, number=words, low=low, high=high)
+    return phrase(language, "unit", number=words, unit=kind.unit) if has_unit and kind.unit else words
 
 
 def phrase(language: str, key: str, **values: object) -> str:

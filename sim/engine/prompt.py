@@ -11,7 +11,7 @@ from typing import Any
 
 from sim.engine.memory import Digest, Utterance, carried_over, remembered
 from sim.engine.messages import Heard, Prompt
-from sim.engine.phrases import phrase
+from sim.engine.phrases import number, phrase
 from sim.engine.situation import (
     Offer,
     Situation,
@@ -26,7 +26,7 @@ from sim.engine.situation import (
 )
 from sim.world.circles import Circle
 from sim.world.format import Persona
-from sim.world.kinds import Kind, label_of
+from sim.world.kinds import Kind, label_of, to_json
 from sim.world.sheet import sheet
 from sim.world.templates import render
 from sim.world.world import FactDef, StateDef, World
@@ -80,8 +80,9 @@ def _asked(
     language: str,
 ) -> list[tuple[str, str]]:
     """What the speaker can do, and in which form it answers."""
-    whom = phrase(language, "comma").join(others) or "…"
-    turn_of = phrase(language, "turn_of", me=names["me"], others=whom)
+    comma = "names" if world.prompts > 1 else "comma"
+    whom = phrase(language, comma).join(others) or ("" if world.prompts > 1 else "…")
+    turn_of = phrase(language, "turn_of" if whom else "turn_alone", me=names["me"], others=whom)
     if state.is_silent:
         turn_of = phrase(language, "act_only", me=names["me"])
     if not offers and not tools:
@@ -89,7 +90,8 @@ def _asked(
     parts = [("look-ups", phrase(language, "look_ups") + _offer(world, tools, names, language))] if tools else []
     if offers:
         parts.append(("actions", phrase(language, "acts") + _offer(world, offers, names, language)))
-    example = _shape([*tools, *offers], language, is_silent=state.is_silent)
+    is_told = world.prompts > 1
+    example = _shape([*tools, *offers], language, is_silent=state.is_silent, is_told=is_told)
     return [*parts, ("form", turn_of + phrase(language, "json") + example)]
 
 
@@ -98,12 +100,23 @@ def _is_told(values: Mapping[str, Any], role: str, circle: Circle) -> bool:
 
 
 def _others(world: World, situation: Situation, role: str, language: str) -> list[str]:
-    """The names of those who are spoken to: the other speakers of the state, where one may know them."""
+    """The names of those who are spoken to: the other speakers of the state, else those who hear it.
+
+    None where one may not know who they are.
+    """
     state = world.states[situation.state]
     values = scope(world, situation)
     if any(not knows(values, role, world.groups[g]) for g in state.speakers.groups):
         return []
-    return [world.agent_name(a, language) for a in members(world, values, state.speakers) if a != role]
+    others = [a for a in members(world, values, state.speakers) if a != role]
+    if others or world.prompts < 2:
+        return [world.agent_name(a, language) for a in others]
+    if state.is_team or any(not knows(values, role, world.groups[g]) for g in state.heard_by.groups):
+        return []
+    hearing = [a for a in members(world, values, state.heard_by) if a != role]
+    if len(hearing) > 1 and len(hearing) == len(world.cast) - 1:
+        return [phrase(language, "everyone")]
+    return [world.agent_name(a, language) for a in hearing]
 
 
 def line(world: World, utterance: Utterance, language: str) -> str:
@@ -149,8 +162,16 @@ def _value(world: World, fact: FactDef, role: str, values: Mapping[str, Any], la
 def _offer(world: World, offers: Sequence[Offer], names: Mapping[str, object], language: str) -> str:
     shown_offers = []
     for offer in offers:
-        about = label_of(offer.action.about, language) or label_of(getattr(offer.action, "label", {}), language)
-        text = f"{offer.name} {render(about, names)}".strip() + (phrase(language, "must") if offer.is_due else "")
+        about, label = (
+            label_of(offer.action.about, language),
+            label_of(getattr(offer.action, "label", {}), language),
+        )
+        name = offer.name
+        if world.prompts > 1 and about and label.casefold() not in {"", name.casefold()} and label not in about:
+            name = phrase(language, "called", name=name, label=label)
+        text = f"{name} {render(about or label, names)}".strip() + (
+            phrase(language, "must") if offer.is_due else ""
+        )
         choices = [_choices(world, offer, name, kind, language) for name, kind in offer.kinds.items()]
         shown_offers.append(" ".join([text, *filter(None, choices)]))
     return ("；" if language.startswith("zh") else "; ").join(shown_offers)
@@ -170,20 +191,23 @@ def _choices(world: World, offer: Offer, name: str, kind: Kind, language: str) -
     return f"[{title}: {' | '.join(shown_options)}]" if title else f"[{' | '.join(shown_options)}]"
 
 
-def _shape(offers: Sequence[Offer], language: str, *, is_silent: bool) -> str:
+def _shape(offers: Sequence[Offer], language: str, *, is_silent: bool, is_told: bool) -> str:
     """An example of the answer, such as ``{"say": "…", "pay_fee": {"amount": number} or null}``."""
     parts = [] if is_silent else [f'"say": "{phrase(language, "say")}"']
     for offer in offers:
-        fields = ", ".join(f'"{n}": {_example(k, language)}' for n, k in offer.kinds.items())
+        fields = ", ".join(f'"{n}": {_example(k, language, is_told=is_told)}' for n, k in offer.kinds.items())
         is_vote = getattr(offer.action, "ballot", None) is not None  # one that is not due may be abstained from
         or_null = "" if offer.is_due else f" ({phrase(language, 'abstain' if is_vote else 'not_now')})"
         parts.append(f'"{offer.name}": {{{fields}}}{or_null}')
     return "{" + ", ".join(parts) + "}"
 
 
-def _example(kind: Kind, language: str) -> str:
+def _example(kind: Kind, language: str, *, is_told: bool) -> str:
+    """What a field is to be; where ``is_told``, a number with its bounds and its unit."""
     if kind.name == "list":
-        return f"[{_example(kind.item or kind, language)}]"
+        return f"[{_example(kind.item or kind, language, is_told=is_told)}]"
+    if kind.name in {"number", "money"} and is_told:
+        return number(language, kind, has_unit=True)
     if kind.name == "choice":
         return '"…"'
     word = phrase(language, {"money": "number"}.get(kind.name, kind.name))
@@ -215,7 +239,7 @@ def field_schema(kind: Kind, language: str) -> dict[str, Any]:
         case "flag":
             return {"type": "boolean"}
         case "number" | "money":
-            return {"type": "integer" if kind.is_whole else "number"}
+            return _number_schema(kind)
         case "choice":
             return {"type": "string", "enum": [kind.show(o, language) for o in kind.options]}
         case "list":
@@ -227,3 +251,10 @@ def field_schema(kind: Kind, language: str) -> dict[str, Any]:
                 "maxItems": int(kind.high or 100),
             }
     return {"type": "string"}
+
+
+def _number_schema(kind: Kind) -> dict[str, Any]:
+    bounds = {"minimum": kind.low, "maximum": kind.high}
+    given = {name: to_json(bound) for name, bound in bounds.items() if bound is not None}
+    unit = {"description": kind.unit} if kind.unit else {}
+    return {"type": "integer" if kind.is_whole else "number", **given, **unit}

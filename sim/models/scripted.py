@@ -6,7 +6,7 @@ import contextlib
 import json
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from sim.engine import tokens
 from sim.engine.machine import Refused, apply
@@ -67,6 +67,7 @@ class _Play:
         self._move = move
         self._key = key
         self._inner = values.about(request.role)
+        self._is_valid = True
         if not request.situation.state_turns:
             self._inner["speaker"] = ""  # who spoke last elsewhere may not have been heard here
 
@@ -139,12 +140,21 @@ class _Play:
         value = self._value(policy, action, (name,), kind.options if field.one_of is not None else None)
         if value is None and self._world.actions[action].ballot is not None:
             return None
-        return kind.read(list(value) if isinstance(value, tuple) else value)
+        value = cast(Value, kind.rounded(value))
+        try:
+            return kind.read(list(value) if isinstance(value, tuple) else value)
+        except ValueError:
+            if value in {None, ""} or field.one_of is not None:
+                raise  # there is nobody or nothing to do it with now, so another move is tried
+            self._is_valid = False  # it is answered all the same, and refused where the author can see why
+            return value
 
     def _said(self, acts: tuple[Act, ...], let: Mapping[str, Value]) -> str:
         """One of the lines, with the facts as they are after the acts."""
         request, after = self._request, self._situation
         with contextlib.suppress(Refused):
+            if not self._is_valid:
+                raise Refused("")
             # What is refused here the engine refuses again, where the author can see why.
             after = apply(self._world, self._situation, request.role, acts, request.language)
         said = self._move.move.say

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from sim.errors import DefinitionError, MismatchError, RunLogError, did_you_mean
+from sim.errors import DefinitionError, MismatchError, RunLogError
 from sim.models.model import Model, Reply, Request
 from sim.models.provider_names import provider_name
 from sim.read.export import json_line
+from sim.read.transcript import no_agent
 from sim.read.verify import again
 from sim.record.comparison import Comparison, Difference
 from sim.record.log import RunLog, check_length
@@ -108,7 +109,7 @@ def to_openai(log: RunLog, write: Callable[[str], object], role: str | None = No
     """
     agents = [agent for agent in log.header.models if agent != "selector"]
     if role is not None and role not in agents:
-        raise DefinitionError(f"no role '{role}' in {log.header.world}{did_you_mean(role, agents)}")
+        raise DefinitionError(no_agent(log.header, role, agents))
     refused = {(r.episode, r.turn, r.attempt, r.role) for r in log.records.of(Refusal)}
 
     def hear(_: int, call: Mapping[str, Any], messages: tuple[Message, ...]) -> None:

@@ -23,7 +23,7 @@ from sim.record.records import (
     Turn,
     WarningNote,
 )
-from sim.world.cast import persona_names
+from sim.world.cast import agents_of, persona_names
 from sim.world.format import Persona, WorldFile
 from sim.world.kinds import label_of, one_line
 
@@ -49,6 +49,23 @@ class Entry:
     turn: int = 0
     outcome_kind: str = ""
     episode: int = 0
+
+
+def agents_as(header: Header, role: str) -> tuple[str, ...]:
+    """The agents who play a role, by what the log says of its world; none where there is no such role."""
+    try:
+        roles = WorldFile.model_validate(header.resolved.get("world")).roles
+    except ValueError:
+        return ()
+    return agents_of(role, roles[role]) if role in roles else ()
+
+
+def no_agent(header: Header, role: str, known: Iterable[str]) -> str:
+    """That no agent has the name of a role, and whom it may mean."""
+    several = agents_as(header, role)
+    if several:
+        return f"the role '{role}' in {header.world} has several agents; write one of: {', '.join(several)}"
+    return f"no role '{role}' in {header.world}{did_you_mean(role, known)}"
 
 
 class Transcript:
@@ -94,7 +111,7 @@ class Transcript:
             raise DefinitionError(f"'{header.world}' does not speak '{language}'{did_you_mean(language, spoken)}")
         for role in roles:
             if role not in self._names:
-                raise DefinitionError(f"no role '{role}' in {header.world}{did_you_mean(role, self._names)}")
+                raise DefinitionError(no_agent(header, role, self._names))
 
     def entries(self, records: Iterable[AnyRecord]) -> Iterator[Entry]:
         """The entries of some records."""

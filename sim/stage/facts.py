@@ -19,9 +19,19 @@ def facts_for(world: World, given: Mapping[str, object]) -> dict[str, Value]:
     for name, value in given.items():
         fact = world.fact_at(name)
         if fact is None:
-            raise DefinitionError(f"unknown fact '{name}'{did_you_mean(name, world.fact_keys())}")
+            raise DefinitionError(_unknown(world, name))
         try:
             facts[name] = fact.kind.read(value)
         except ValueError as error:
             raise DefinitionError(f"the fact '{name}' {error}") from None
     return facts
+
+
+def _unknown(world: World, name: str) -> str:
+    """Why there is no fact of a name that could be set."""
+    fact = world.facts.get(name)
+    if fact is not None and fact.compute is not None:
+        return f"'{name}' is worked out from other facts (derived) and cannot be set; set what it reads"
+    if fact is not None and fact.of:
+        return f"each agent has its own '{name}'; write one of: {', '.join(map(fact.key, fact.of))}"
+    return f"unknown fact '{name}'{did_you_mean(name, world.fact_keys())}"

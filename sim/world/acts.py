@@ -270,5 +270,6 @@ class Acts(Declarations):
             parts += [Circle(frozenset({a})) for a in self.cast if a in circle.agents]
             blind = [min(p.agents | p.groups) for p in parts if not self._knows_enough(name, compiled, p)]
             if blind:
-                self.problem(path, "not-known", f"'{name}' is not known to '{', '.join(blind)}'")
+                why = self.known_by.why_not(name, blind)
+                self.problem(path, "not-known", f"'{name}' is not known to '{', '.join(blind)}'{why}")
         return compiled

@@ -12,7 +12,7 @@ from typing import Any
 
 from rule_engine import DataType
 
-from sim.errors import brief, did_you_mean, listed
+from sim.errors import brief, did_you_mean, half_width, listed
 from sim.world.cast import Cast
 from sim.world.circles import Circle
 from sim.world.evaluation import COUNTERS
@@ -21,6 +21,7 @@ from sim.world.expressions import Compiled
 from sim.world.fields import ActionField, Fact, TypedField
 from sim.world.format import Action, Persona, Tool, WorldFile
 from sim.world.kinds import MAX_ITEMS, Kind, Value
+from sim.world.knowing import Known
 from sim.world.rows import Row
 from sim.world.source import KeyPath, Source
 from sim.world.templates import TemplateError, has_names_alone, names_in, render
@@ -65,6 +66,12 @@ class Declarations(Cast):
             self._own = (self.vocabulary, words)
         return self._own[1]
 
+    @property
+    def known_by(self) -> Known:
+        """Who knows what, for messages."""
+        told = {name for name, derived in self.spec.derived.items() if derived.known_to is not None}
+        return Known(self.facts, self.groups, told, self.cast, self.universe)
+
     def compile(
         self, text: str, path: KeyPath, wanted: Any = None, vocabulary: Vocabulary | None = None
     ) -> Compiled:
@@ -77,6 +84,11 @@ class Declarations(Cast):
 
     def template(self, text: str, path: KeyPath, names: set[str]) -> None:
         """Check that a template uses only names that it may."""
+        wide = next((sign for sign in ("｛｛", "｝｝", "｛%", "｛％") if sign in text), None)
+        if wide is not None:
+            message = f"'{wide}' would be said as it stands; write '{half_width(wide)}' for the full-width signs"
+            self.problem(path, "template", message)
+            return
         try:
             used = names_in(text)
         except TemplateError as error:
@@ -88,7 +100,8 @@ class Declarations(Cast):
             if name in self.known("facts") | self.known("derived"):
                 if self.broken.get("roles"):
                     continue  # who knows it is not known
-                self.problem(path, "not-known", f"'{name}' is not known to the one who is shown this")
+                message = f"'{name}' is not known to the one who is shown this{self.known_by.why_not(name)}"
+                self.problem(path, "not-known", message)
             else:
                 self.problem(path, "template", f"unknown name '{name}' in a template{did_you_mean(name, names)}")
 
@@ -376,11 +389,11 @@ class Declarations(Cast):
     def _start(self, name: str, spec: Fact, kind: Kind) -> Value:
         start = spec.flag if kind.name == "flag" else spec.start
         if start is None:
-            return (
-                kind.low
-                if kind.low is not None and kind.name in {"number", "money"} and kind.low > 0
-                else kind.empty
-            )
+            if "start" in spec.model_fields_set and kind.empty is not None:
+                empty = "0" if kind.name in {"number", "money"} else "false" if kind.name == "flag" else "[]"
+                message = f"a {kind.name} is never null; write {empty}, or leave 'start' out"
+                self.problem(("facts", name, "start"), "start", message)
+            return kind.first
         try:
             return kind.read(start)
         except ValueError as error:

@@ -8,7 +8,7 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from sim.errors import brief, did_you_mean
+from sim.errors import brief, did_you_mean, half_width
 from sim.world.durations import Minutes
 from sim.world.fields import CURRENCY, IDENTIFIER, URL
 from sim.world.format import WorldFile
@@ -123,6 +123,8 @@ def _list_or_scalar(kind: str, message: str, given: Any, wanted: Any) -> str:
         return "must be a list; each of its items begins with '- ' on a line of its own, or write [a, b]"
     if kind == "bool_type" and isinstance(given, str) and given in {"yes", "no", "on", "off", "True", "False"}:
         return f"{message}; '{given}' is a word"
+    if isinstance(given, str) and not given.isascii() and half_width(given).replace(".", "", 1).isdecimal():
+        return f"{message}; write {half_width(given)} for the full-width '{given}'"
     if isinstance(given, str) and given.replace(".", "", 1).isdigit():
         return f"{message}; take away the quotes"
     return message

@@ -9,7 +9,7 @@ from typing import Any
 
 from rule_engine import DataType, ast, errors
 
-from sim.errors import CHINESE_SIGNS, brief, did_you_mean
+from sim.errors import CHINESE_SIGNS, brief, did_you_mean, half_width
 from sim.world.vocabulary import FUNCTIONS, RESERVED, ExpressionError, Vocabulary, type_name, unspell
 
 _STRING = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
@@ -18,6 +18,15 @@ _REFUSED = {
     "MappingExpression": "mappings in braces are not part of the language",
     "SetExpression": "sets in braces are not part of the language; write a list in brackets",
 }
+_SIGNS = {"≥": ">=", "≤": "<=", "≠": "!=", "×": "*", "÷": "/"}
+_WORDS = {
+    **dict.fromkeys(("且", "并且", "而且", "和"), "and"),
+    **dict.fromkeys(("或", "或者"), "or"),
+    **dict.fromkeys(("不是", "非", "不"), "not"),
+}
+"""How conditions are written in Chinese."""
+_NAMES = re.compile(r"\s*\w+\s*(?:[，、]\s*\w+\s*)+")
+_BUILT_IN = {*FUNCTIONS, *RESERVED}
 MAX_LOOPS = 3
 """Loops within each other; each multiplies the time that an expression takes by the length of its list."""
 
@@ -161,7 +170,8 @@ def explain(error: errors.EngineError, text: str, vocabulary: Vocabulary) -> str
     """What the library says is wrong, in words."""
     if isinstance(error, errors.SymbolResolutionError):
         name = unspell(str(error.symbol_name))
-        return f"unknown name '{name}' in '{brief(text)}'{did_you_mean(name, vocabulary.names())}"
+        hint = _joined(name, vocabulary) or did_you_mean(name, vocabulary.names(), last=_BUILT_IN)
+        return f"unknown name '{name}' in '{brief(text)}'{hint}"
     if isinstance(error, errors.ObjectAttributeError | errors.AttributeResolutionError):
         name = unspell(str(error.attribute_name))
         known = getattr(error.object, "attributes", None) or getattr(
@@ -175,12 +185,36 @@ def explain(error: errors.EngineError, text: str, vocabulary: Vocabulary) -> str
     return f"the types in '{brief(text)}' do not fit; {rule}"
 
 
+def _joined(name: str, vocabulary: Vocabulary) -> str:
+    """How names with a Chinese 'and' or 'or' between them are written; empty where it is something else."""
+    for theirs in ("并且", "而且", "或者", "且", "和", "或"):
+        parts = name.split(theirs)
+        if len(parts) > 1 and set(parts) <= set(vocabulary.names()):
+            return f"; write '{f' {_WORDS[theirs]} '.join(parts)}'"
+    return ""
+
+
 def _foreign(text: str) -> str:
     """What is of another language in an expression, and how it is written in ours."""
-    sign = next((c for c in _STRING.sub("", text) if c in CHINESE_SIGNS and c.strip()), None)
+    plain = _STRING.sub("", text)
+    if _NAMES.fullmatch(plain):
+        names = ", ".join(part.strip() for part in re.split("[，、]", plain))
+        return f"; write '[{names}]' for a list, 'and' between conditions"
+    sign = next((c for c in plain if c in CHINESE_SIGNS and c.strip()), None)
     if sign is not None:
         ours = "and" if sign in "，、" else CHINESE_SIGNS[sign]
         return f"; write '{ours}' for the Chinese '{sign}'" if ours != "'" else "; write quotes as ' and '"
+    for theirs in (*_SIGNS, *_WORDS):
+        if theirs in plain if theirs in _SIGNS else re.search(rf"(?<!\w){theirs}(?!\w)", plain):
+            return f"; write '{(_SIGNS | _WORDS)[theirs]}' for '{theirs}'"
+    if half_width(plain) != plain:
+        wide = next(c for c in plain if half_width(c) != c)
+        what = (
+            f"'{half_width(wide)}' for the full-width '{wide}'"
+            if wide.strip()
+            else "a blank for the full-width one"
+        )
+        return f"; write {what}"
     for theirs, ours in (("&&", "and"), ("||", "or"), ("!", "not")):
         if theirs in text.replace("!=", ""):
             return f"; write '{ours}' for '{theirs}'"

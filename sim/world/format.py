@@ -86,11 +86,14 @@ class Need(Part):
     why: Text = {}
 
 
+_LABEL = "what it is called: models read it beside the name, people where a language is asked for (--lang)"
+
+
 class Action(Part):
     """A structured act: who may do it, when, with what, and what it changes."""
 
     by: Names = Field(min_length=1, description="the roles that may")
-    label: Text = Field({}, description="what it is called")
+    label: Text = Field({}, description=_LABEL)
     about: Text = Field({}, description="what the actor is told about it; a template over what it knows")
     when: Expression = Field("true", description="it is open only while this holds")
     due: Expression = Field("false", description="while this holds, a turn without it is sent back")
@@ -110,7 +113,7 @@ class Ballot(Part):
 
     voters: Names = Field(min_length=1, description="roles, agents and groups")
     on: Expression = Field(description="the list voted on: agents or texts; 'me' is the voter")
-    label: Text = {}
+    label: Text = Field({}, description=_LABEL)
     about: Text = Field({}, description="what a voter is told about it; a template over what it knows")
     secret: bool = Field(default=False, description="whether nobody is told who voted for what")
     majority: Literal["plurality", "absolute"] = Field(

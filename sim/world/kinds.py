@@ -40,6 +40,18 @@ MAX_TEXT = 2000
 MAX_ITEMS = 100
 
 
+class Misfit(ValueError):
+    """A value that is not of a kind; the message, in English, completes the sentence "``name`` …".
+
+    ``reason`` and ``values`` say the same to :func:`sim.engine.phrases.misfit`, for other languages.
+    """
+
+    def __init__(self, message: str, reason: str, **values: object) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.values = values
+
+
 @dataclass(frozen=True)
 class Kind:
     """What values a fact or a field may take.
@@ -63,11 +75,20 @@ class Kind:
         empty: dict[str, Value] = {"flag": False, "number": Decimal(0), "money": Decimal(0), "list": ()}
         return empty.get(self.name)
 
+    @property
+    def first(self) -> Value:
+        """The value a fact begins with where its world gives none: the empty one, or the nearest in its range."""
+        if self.name not in {"number", "money"}:
+            return self.empty
+        if self.low is not None and self.low > 0:
+            return self.low
+        return self.high if self.high is not None and self.high < 0 else Decimal(0)
+
     def read(self, given: object) -> Value:
         """Turn a JSON value (from a model, an option or a log) into a value of this kind.
 
         Raises:
-            ValueError: if it is not one; the message completes the sentence "``name`` …".
+            Misfit: if it is not one.
         """
         match self.name:
             case "flag":
@@ -89,18 +110,18 @@ class Kind:
             if not value.is_finite() or abs(value) > LARGEST or len(text) > 40:
                 raise InvalidOperation
         except InvalidOperation:
-            raise ValueError(f"must be a number{self._range()}") from None
+            raise Misfit(f"must be a number{self._range()}", "number") from None
         if self.name == "money":
             if value != value.quantize(CENT):
-                raise ValueError("must be an amount with at most two decimals")
+                raise Misfit("must be an amount with at most two decimals", "cents")
             value = value.quantize(CENT)
         parts = value.normalize().as_tuple()
         if len(parts.digits) > MAX_DIGITS or int(parts.exponent) < -MAX_DIGITS:
-            raise ValueError(f"must be a number with at most {MAX_DIGITS} digits")
+            raise Misfit(f"must be a number with at most {MAX_DIGITS} digits", "digits", most=MAX_DIGITS)
         if self.is_whole and value != value.to_integral_value():
-            raise ValueError(f"must be a whole number{self._range()}")
+            raise Misfit(f"must be a whole number{self._range()}", "number")
         if (self.low is not None and value < self.low) or (self.high is not None and value > self.high):
-            raise ValueError(f"must be a number{self._range()}")
+            raise Misfit(f"must be a number{self._range()}", "number")
         return value.normalize() + 0 if value else Decimal(0)
 
     def _range(self) -> str:
@@ -113,9 +134,9 @@ class Kind:
     def _read_text(self, given: object) -> str:
         most = int(self.high or MAX_TEXT)
         if not isinstance(given, str):
-            raise ValueError("must be text")
+            raise Misfit("must be text", "text")
         if len(given) > most:
-            raise ValueError(f"must be at most {most} characters long")
+            raise Misfit(f"must be at most {most} characters long", "long", most=most)
         return " ".join(CONTROL.sub("", given.encode("utf-8", "replace").decode()).split())
 
     def _read_choice(self, given: object) -> str | None:
@@ -128,7 +149,7 @@ class Kind:
             for key, labels in self.options.items():
                 if wanted == _plain(key) or wanted in {_plain(label) for label in labels.values()}:
                     return key
-        raise ValueError(self.wanted)
+        raise Misfit(self.wanted, "options", options=", ".join(self.options))
 
     @property
     def wanted(self) -> str:
@@ -137,13 +158,17 @@ class Kind:
 
     def _read_list(self, given: object) -> tuple[Value, ...]:
         if not isinstance(given, list | tuple):
-            raise ValueError("must be a list")
+            raise Misfit("must be a list", "list")
         if not self.fits(len(given)):
-            size = f"at least {self.low}" if len(given) < (self.low or 0) else f"at most {self.high or MAX_ITEMS}"
-            raise ValueError(f"must have {size} item{'' if size.endswith(' 1') else 's'}")
+            is_few = len(given) < (self.low or 0)
+            size = f"at least {self.low}" if is_few else f"at most {self.high or MAX_ITEMS}"
+            size += " item" if size.endswith(" 1") else " items"
+            raise Misfit(
+                f"must have {size}", "few" if is_few else "many", n=self.low if is_few else self.high or MAX_ITEMS
+            )
         item = self.item or Kind("text")
         if None in given:
-            raise ValueError(item.wanted if item.options else "must have no empty item")
+            raise Misfit(item.wanted if item.options else "must have no empty item", "gap")
         return tuple(item.read(value) for value in given)
 
     def fits(self, items: int) -> bool:
@@ -176,7 +201,7 @@ def _read_flag(given: object) -> bool:
     value = FLAGS.get(_plain(given)) if isinstance(given, str) else given
     if isinstance(value, bool):
         return value
-    raise ValueError("must be true or false")
+    raise Misfit("must be true or false", "flag")
 
 
 def _plain(text: str) -> str:

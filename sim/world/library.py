@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from sim.errors import DefinitionError, Problem, did_you_mean
+from sim.errors import DefinitionError, Problem, did_you_mean, in_order
 from sim.world.cast import persona_names
 from sim.world.compiler import Compiler
 from sim.world.diagnosis.findings import diagnose
@@ -25,7 +25,7 @@ from sim.world.source import KeyPath, Source, read_yaml
 from sim.world.stations import arrival_times
 from sim.world.validation import validate, validate_world
 from sim.world.variants import apply_variant, stray_lines, take_variants
-from sim.world.world import World
+from sim.world.world import PROMPTS, World
 
 
 def load(world: str | Path, *, variant: str | None = None, code: bool = True) -> World:
@@ -111,8 +111,7 @@ def check(world: str | Path, *, code: bool = True) -> tuple[list[Problem], World
         problems += variant_problems(plain, plain.value, read[0].variants, made)
     if is_whole and path.name == "world.yaml":  # worlds of other names may share a folder
         problems += unused_personas(path.parent, {p.name for f in read for p in f.personas.values()})
-    ordered = sorted(set(problems), key=lambda p: (p.file, p.line, p.column, p.message))
-    return ordered, studies[0].world if is_whole else None
+    return list(in_order(problems)), studies[0].world if is_whole else None
 
 
 def _add_lines(source: Source, lines: Source) -> None:
@@ -197,7 +196,10 @@ def revive(resolved: Mapping[str, Any], variant: str | None = None) -> World:
         raise DefinitionError("the log holds no world")
     source = Source(json.loads(json.dumps(resolved["world"])), name="log")
     personas = {n: Source(json.loads(json.dumps(p)), name="log") for n, p in resolved["personas"].items()}
-    return build(source, personas, variant, None, resolved.get("rules"))
+    prompts = resolved.get("prompts")
+    return build(
+        source, personas, variant, None, resolved.get("rules"), prompts=prompts if isinstance(prompts, int) else 1
+    )
 
 
 def build(
@@ -206,6 +208,8 @@ def build(
     variant: str | None,
     rules: Functions | None = None,
     rules_digest: str | None = None,
+    *,
+    prompts: int = PROMPTS,
 ) -> World:
     """Validate and compile a world that was read; raises ``DefinitionError`` with all problems.
 
@@ -216,6 +220,7 @@ def build(
         "world": json.loads(json.dumps(source.value)),
         "personas": {name: p.value for name, p in sorted(personas.items())},
     }
+    resolved |= {"prompts": prompts} if prompts > 1 else {}
     if rules_digest is not None:
         resolved["rules"] = rules_digest
     cast = {name: validate(p, Persona) for name, p in personas.items()}

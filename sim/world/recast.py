@@ -44,7 +44,8 @@ def recast(world: World, sheets: Sheets) -> World:
         resolved["personas"][name] = dict(sheet)
     source = Source(resolved["world"], name=FROM_LOG)
     personas = {n: Source(p, name=n) for n, p in resolved["personas"].items()}
-    return build(source, personas, world.variant, world.rules or None, resolved.get("rules"))
+    rules, digest = world.rules or None, resolved.get("rules")
+    return build(source, personas, world.variant, rules, digest, prompts=world.prompts)
 
 
 def find_sheets(world: World, given: Mapping[str, str], folder: str | Path | None = None) -> Sheets:

@@ -240,6 +240,10 @@ class StateDef:
 Rule = Callable[..., Any]
 
 
+PROMPTS = 2
+"""The wording of prompts: 2 tells bounds, units and labels, 1 is that of logs that do not say which they have."""
+
+
 @dataclass(frozen=True, repr=False)
 class World:
     """A checked world, ready to be run; the same for the same files, and never changed.
@@ -275,6 +279,11 @@ class World:
 
     def __repr__(self) -> str:
         return f"<World {self.name}{f' ({self.variant})' if self.variant else ''} {self.digest[:12]}>"
+
+    @property
+    def prompts(self) -> int:
+        """The wording of its prompts, by which a run that is played again is asked what it was asked."""
+        return int(self.resolved.get("prompts", 1))
 
     @property
     def name(self) -> str:

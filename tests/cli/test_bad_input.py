@@ -17,7 +17,11 @@ from tests.cli.running import ROOT, Sim, assert_refused, broken_world, files
         (["hospital_visit", "--lang", "fr"], ["'fr'", "en", "zh"]),
         (["hospital_visit", "--variant", "triag"], ["no variant 'triag'", "did you mean 'triage'?"]),
         (["hospital_visit", "--set", "nosuch=1"], ["unknown fact 'nosuch'"]),
-        (["hospital_visit", "--set", "registered=true"], ["unknown fact 'registered'"]),
+        (
+            ["hospital_visit", "--set", "registered=true"],
+            ["'registered' is worked out from other facts (derived) and cannot be set; set what it reads"],
+        ),
+        (["hospital_visit", "--set", "fee＝3"], ["needs the form name=value; write '=' for the full-width '＝'"]),
         (["hospital_visit", "--set", "fee=abc"], ["the fact 'fee' must be a number"]),
         (["hospital_visit", "--set", "fee=1e400"], ["the fact 'fee' must be a number"]),
         (["hospital_visit", "--set", "fee=0.001"], ["the fact 'fee' must be an amount with at most two decimals"]),

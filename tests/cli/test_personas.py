@@ -228,6 +228,24 @@ def test_a_new_persona_is_valid_at_once(sim: Sim, folder: Path) -> None:
     assert sim("persona", "show", "li", "--json").json["name"] == "老李"
 
 
+def test_a_new_persona_is_written_where_it_is_wanted(sim: Sim, folder: Path) -> None:
+    """Into the folder of a world, or a file; the one is named like its id."""
+    done = sim("new", "persona", "tiao_shui", "--name", "水生", "--out", "worlds/inn/personas")
+    made = folder / "worlds" / "inn" / "personas" / "tiao_shui.yaml"
+    assert (done.code, made.is_file()) == (0, True)
+    assert "'sim persona show worlds/inn/personas/tiao_shui.yaml'" in done.out
+    assert "你就是水生" in sim("persona", "show", made).out
+    assert sim("new", "persona", "水生", "--out", "here/shui.yaml").code == 0
+    assert (folder / "here" / "shui.yaml").is_file()
+
+
+def test_an_id_for_a_name_is_told_which_way_round_it_is(sim: Sim, folder: Path) -> None:
+    """Or the world that names the id would not find the persona."""
+    told = "NAME is the id and --name is what they are called; write: sim new persona ana_lima --name 安娜"
+    assert_refused(sim("new", "persona", "安娜", "--name", "ana_lima"), told)
+    assert not (folder / "personas").exists()
+
+
 def test_a_new_persona_is_never_written_over_another(sim: Sim, folder: Path) -> None:
     """Nor is one made of what is not valid."""
     sim("new", "persona", "li")

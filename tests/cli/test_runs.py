@@ -179,6 +179,20 @@ def test_a_replay_can_be_one_roles(sim: Sim, log_path: Path) -> None:
         assert (set(), set()) == ({t for t in heard if t not in shown}, {t for t in others if t in shown})
 
 
+def test_a_replay_can_be_that_of_all_agents_of_a_role(sim: Sim, folder: Path) -> None:
+    """``--as player`` shows what any of them heard; a page and an export are of one, and say which there are."""
+    sim("run", "werewolf", "--seed", 3, "--out", "wolf.jsonl")
+    whole, one = (sim("replay", "wolf.jsonl", "--as", who) for who in ("player", "P1"))
+    log = RunLog.open(folder / "wolf.jsonl")
+    told = {"".join(t.text.split()) for t in log.records if isinstance(t, Turn) and t.text}
+    assert [t for t in told if t not in "".join(whole.out.split())] == []
+    assert [t for t in told if t not in "".join(one.out.split())] != []
+    for kind in ("html", "openai"):
+        refused = sim("export", "wolf.jsonl", "--to", kind, "--as", "player", "-o", f"x.{kind}")
+        assert refused.code == 2
+        assert "the role 'player' in werewolf has several agents; write one of: P1, P2, P3, " in refused.err
+
+
 def test_a_replay_can_begin_at_a_turn(sim: Sim, log_path: Path) -> None:
     """``replay --at`` leaves out the turns before."""
     turns = [r for r in RunLog.open(log_path).records if isinstance(r, Turn)]

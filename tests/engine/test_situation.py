@@ -326,7 +326,7 @@ def test_a_dealt_fact_can_be_set_for_one_agent(night: World) -> None:
     ("name", "value", "message"),
     [
         ("card.P9", "wolf", r"unknown fact 'card\.P9'; did you mean 'card\.P1'\?"),
-        ("card", "wolf", "unknown fact 'card'; did you mean"),
+        ("card", "wolf", r"each agent has its own 'card'; write one of: card\.P1, card\.P2"),
         ("card.P1", "fox", r"the fact 'card\.P1' must be one of: wolf, seer, villager"),
         ("note.P1", "x", r"unknown fact 'note\.P1'; did you mean 'note'"),
         ("wolves", "P1", "unknown fact 'wolves'"),

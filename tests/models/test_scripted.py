@@ -9,6 +9,7 @@ from sim.models.scripted import Scripted
 from sim.record.records import READER, Turn
 from sim.stage.run import Run, settings_for
 from sim.world.world import World
+from tests.building import Player, of, played, world_of
 from tests.stage.test_episode import Ledger, check_rules
 
 
@@ -62,3 +63,39 @@ def test_nobody_says_the_same_line_twice_in_a_state(world: World) -> None:
         said = [(r["state"], r["speaker"], r["text"]) for r in play(world, seed, "zh") if r["type"] == "turn"]
         doubled += len(said) - len(set(said))
     assert doubled <= 2
+
+
+BARGAIN = """
+world: bargain
+roles: {buyer: ann, seller: bob}
+facts: {offer: {number: '', whole: true, from: 0, to: 20, start: 1}, left: {number: ''}}
+actions: {bid: {by: buyer, fields: {sum: {of: offer}}, sets: {offer: act.sum}}}
+states: {hall: {speakers: [buyer], order: single, actions: [bid], go: [{to: over, after: {turns: 2}}]}}
+start: hall
+ends: [over]
+lines: {hall: {buyer: [{when: turns == 1, do: {bid: {sum: "%s"}}, say: That much.}, {say: Hm.}]}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ("offer + 30", "bid.sum: must be a number from 0 to 20"),
+        ("offer / 3", "bid.sum: must be a whole number from 0 to 20"),
+    ],
+)
+def test_an_act_with_a_value_that_its_field_cannot_have_is_refused_where_it_can_be_seen(
+    given: str, reason: str
+) -> None:
+    """It is not left out for the next move; the run goes on with the fallback, of which a warning tells."""
+    log = played(world_of(BARGAIN % given), Player(lambda request: Scripted().answer(request).text))
+    assert [(r.turn, r.reasons) for r in of(log, "refusal")] == [(2, [reason])] * 3
+    assert [(w.turn, w.code) for w in of(log, "warning")] == [(2, "fallback")]
+    assert [(t.text, t.acts) for t in of(log, "turn")] == [("Hm.", []), ("That much.", [])]
+
+
+def test_a_move_without_anything_to_do_it_with_is_left_out() -> None:
+    """Null is no value, so the next move is tried."""
+    log = played(world_of(BARGAIN % "turns > 5 ? 3 : null"), Player(lambda r: Scripted().answer(r).text))
+    assert of(log, "refusal") == of(log, "warning") == []
+    assert [t.text for t in of(log, "turn")] == ["Hm.", "Hm."]

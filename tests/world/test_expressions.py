@@ -238,11 +238,25 @@ def test_a_value_of_another_type_than_is_needed_is_refused(text: str, wanted: An
         ("fee ＞ 1", "; write '>' for the Chinese '＞'"),
         ("fee > 1， ready", "; write 'and' for the Chinese '，'"),
         ("department == ‘till’", "; write quotes as ' and '"),
+        ("fee ≥ 1", "; write '>=' for '≥'"),
+        ("fee ≠ 1", "; write '!=' for '≠'"),
+        ("ready 且 ready", "; write 'and' for '且'"),
+        ("ready 或者 ready", "; write 'or' for '或者'"),
+        ("不是 ready", "; write 'not' for '不是'"),
+        ("fee > ５", "; write '5' for the full-width '５'"),
+        ("not　ready", "; write a blank for the full-width one"),
+        ("fee，ready", "; write '[fee, ready]' for a list, 'and' between conditions"),
     ],
 )
 def test_the_signs_of_other_languages_are_answered_with_ours(text: str, hint: str) -> None:
     """Who writes && is told of and."""
     assert f"'{text}' is not an expression{hint}" == refusal(text)
+
+
+@pytest.mark.parametrize(("text", "meant"), [("ready且ready", "ready and ready"), ("ready或者fee", "ready or fee")])
+def test_names_with_a_chinese_and_between_them_are_taken_apart(text: str, meant: str) -> None:
+    """Chinese has no blanks between words."""
+    assert f"unknown name '{text}' in '{text}'; write '{meant}'" == refusal(text)
 
 
 @pytest.mark.parametrize("text", ["", " ", "#", "(fee", "fee >", "fee fee", "lambda x: x", "fee if ready else 1"])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
+import yaml
 
 from sim.errors import DefinitionError
 from sim.world.world import World
@@ -97,3 +99,49 @@ def test_a_choice_may_be_emptied_on_one_side() -> None:
     """`null` is no mistake where a fact can take it, and three loops are not too many."""
     assert world(**sets("out", "on ? P1 : null")).name == "checks"
     assert world(**sets("n", "sum([sum([sum([1 for c in P]) for b in P]) for a in P])")).name == "checks"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "say: Hello",
+            "say: 'Hello ｛｛ a ｝｝'",
+            "would be said as it stands; write '{{' for the full-width signs",
+        ),
+        ("turns: 2", "turns: ５", "must be a whole number; write 5 for the full-width '５'"),
+    ],
+)
+def test_what_is_typed_full_width_is_told_with_what_to_write(old: str, new: str, message: str) -> None:
+    """A template would be read out as it stands, and the digit is no number."""
+    text = """
+world: wide
+roles: {a: ann}
+states: {hall: {speakers: a, go: [{to: over, after: {turns: 2}}]}}
+start: hall
+ends: [over]
+lines: {hall: {a: [{say: Hello}]}}
+"""
+    with pytest.raises(DefinitionError, match=re.escape(message)):
+        world_of(text.replace(old, new))
+
+
+@pytest.mark.parametrize(("bounds", "first"), [("from: 10", 10), ("to: -3", -3), ("from: -5, to: 5", 0)])
+def test_a_number_without_a_start_begins_within_its_range(bounds: str, first: int) -> None:
+    """At zero, or as near to it as it may be."""
+    made = world(facts={"m": {"number": "", **yaml.safe_load(f"{{{bounds}}}")}})
+    assert made.facts["m"].start == first
+
+
+@pytest.mark.parametrize(
+    ("fact", "told"),
+    [
+        ({"number": ""}, "a number is never null; write 0, or leave 'start' out"),
+        ({"list": "text"}, "a list is never null; write [], or leave 'start' out"),
+    ],
+)
+def test_a_start_of_null_is_refused_where_nothing_is_null(fact: dict[str, Any], told: str) -> None:
+    """Words and choices may be empty."""
+    with pytest.raises(DefinitionError, match=re.escape(f"facts.m.start: {told}")):
+        world(facts={"m": {**fact, "start": None}})
+    assert world(facts={"m": {"text": 9, "start": None}}).facts["m"].start is None

@@ -33,6 +33,7 @@ def world(**patch: Any) -> World:
             "marked": {"where": "mark == me"},
             "wolves": {"where": "card[me] == wolf"},
         },
+        "derived": {},
         "actions": {"act": {"by": "P"}},
         "ballots": {},
         "tools": {},
@@ -112,6 +113,37 @@ def test_what_would_give_a_secret_away_is_an_error(patch: dict[str, Any], messag
         with pytest.raises(DefinitionError) as caught:
             world(**patch)
     assert message in str(caught.value)
+
+
+DERIVED = {"limit": {"is": "card[P1] == wolf ? 1 : 2"}}
+WHY = "; if it is no secret, write 'known_to: {}' under derived.limit"
+
+
+@pytest.mark.parametrize(
+    ("patch", "end"),
+    [
+        (action(by="P1", when="secret == me"), "'P1'; facts.secret.known_to says who knows it"),
+        (tool("[card[p] for p in P]"), "'P1, P2, P3'; each agent knows only its own (known_to: self)"),
+        (action(by="marked", when="P1 in marked"), "its own members"),
+        (
+            {"derived": DERIVED, **action(by="P1", when="limit > 1")},
+            "'P1': it reads 'card', of which each knows only its own" + WHY.format("P1"),
+        ),
+        (
+            {"derived": DERIVED, **action(when="limit > 1")},
+            "'P1, P2, P3': it reads 'card', of which each knows only its own" + WHY.format("[P1, P2, P3]"),
+        ),
+        (
+            {"derived": {"limit": {**DERIVED["limit"], "known_to": "P2"}}, **action(by="P1", when="limit > 1")},
+            "'P1'; derived.limit.known_to says who knows it",
+        ),
+    ],
+)
+def test_why_something_is_not_known_is_told_with_where_that_is_written(patch: dict[str, Any], end: str) -> None:
+    """Of a derived value, what it reads is the cause, and who knows it can be written beside it."""
+    with pytest.raises(DefinitionError) as caught:
+        world(**patch)
+    assert any(line.endswith(end) for line in str(caught.value).splitlines()), caught.value
 
 
 def lines_world() -> dict[str, Any]:

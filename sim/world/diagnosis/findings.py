@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from sim.errors import Problem
-from sim.world.diagnosis import arrows, facts, openings, queues, speech
+from sim.world.diagnosis import arrows, facts, openings, queues, speech, values
 from sim.world.diagnosis.study import Finding, Findings, Study
 
 _DIAGNOSES: tuple[Callable[[Study], Findings], ...] = (
@@ -14,6 +14,7 @@ _DIAGNOSES: tuple[Callable[[Study], Findings], ...] = (
     facts.find,
     speech.find,
     queues.find,
+    values.find,
 )
 
 
