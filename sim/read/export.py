@@ -24,8 +24,8 @@ COLUMNS = (
 
 _HEADINGS = {
     "zh": (
-        "运行", "场次", "回合", "时刻（分钟）", "阶段", "说话人", "听到的人", "话", "动作", "改变",
-        "用时（分钟）", "调用", "提示词元", "回答词元", "金额", "模型",
+        "运行", "场", "轮", "时刻（分钟）", "状态", "发言人", "听到的人", "话", "动作", "改变",
+        "用时（分钟）", "调用", "提示词 token", "回答 token", "金额", "模型",
     )
 }  # fmt: skip
 """The columns for people, where a language is asked for; without one, and in others, they are named as above."""

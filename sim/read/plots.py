@@ -38,9 +38,9 @@ _WORDS = {
         "stock": "in stock",
     },
     "zh": {
-        "queue": "排队人数", "episode": "场次", "time": "时刻",
+        "queue": "排队人数", "episode": "场", "time": "时刻",
         "waits": "等候（浅色）", "first": "{all}场中的前{n}场", "nothing": "没有要等候的资源",
-        "stock": "库存",
+        "stock": "存货",
     },
 }  # fmt: skip
 
