@@ -40,6 +40,7 @@ def show(
     Example: sim persona show chengzi --lang zh
     """
     from sim.engine.prompt import opening  # noqa: PLC0415 - needs what `sim --help` does not
+    from sim.world.imports.found import guessed_language  # noqa: PLC0415
     from sim.world.kinds import label_of  # noqa: PLC0415
     from sim.world.people import find_persona  # noqa: PLC0415
 
@@ -48,7 +49,8 @@ def show(
     languages = list(dict.fromkeys(k for labels in given.values() for k in labels if k != "*"))
     if lang is not None and languages and lang not in languages:
         raise DefinitionError(f"'{persona.persona}' has no words in '{lang}'{did_you_mean(lang, languages)}")
-    language = lang or (languages[0] if languages else "en")
+    said = "\n".join(text for labels in given.values() for text in labels.values())
+    language = lang or (languages[0] if languages else guessed_language(said) or "en")
     texts = {key: label_of(labels, language) for key, labels in given.items() if key != "prompt" and labels}
     row: dict[str, Any] = {
         "persona": persona.persona,

@@ -112,7 +112,18 @@ def _show_run(log: Any, as_json: bool) -> None:
         print_json(summary)
         return
     for key, value in summary.items():
-        say(f"{key:10} {value if value not in (None, [], {}) else '-'}")
+        say(f"{key:10} {_told(value)}")
+
+
+def _told(value: Any) -> str:
+    """A value as people read it: names with what they have, items in a row; a dash for nothing."""
+    if value in (None, [], {}):
+        return "-"
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={_told(each)}" for name, each in value.items())
+    if isinstance(value, list):
+        return "; ".join(map(_told, value))
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
 
 
 @app.command(name="runs")

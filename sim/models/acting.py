@@ -120,6 +120,7 @@ class Script:
         said, _ = answers[min(attempt, len(answers) - 1)]
         if not said.refused:
             why = "; ".join(record["reasons"])
+            why = why if why.isascii() else f"“{why}”"  # in the language of the run, as the model was told
             told = f"the answer of {record['role']} was refused: {why}; 'refused: true' says that it must be"
             raise ActsMismatch(entry.place, record["turn"], told)
         self._refused.add((record["episode"], record["turn"], attempt))

@@ -13,7 +13,7 @@ from sim.models.prices import EXACT
 from sim.read.transcript import Entry, Transcript
 from sim.record.log import RunLog
 from sim.record.records import Call, Turn
-from sim.world.kinds import CONTROL, one_line
+from sim.world.kinds import CONTROL, label_of, one_line
 
 _ESCAPED = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]<>#|~&"})
 
@@ -50,7 +50,13 @@ def markdown(log: RunLog, language: str | None = None) -> Iterator[str]:
     """The pieces of :func:`to_markdown`."""
     transcript = Transcript(log.header, language=language)
     header = log.header
-    title = [f"# {header.world}", "", f"seed {header.seed} · {transcript.language} · {log.name}", ""]
+    called = label_of(transcript.world.title, transcript.language) or header.world
+    title = [
+        f"# {one_line(called).translate(_ESCAPED)}",
+        "",
+        f"seed {header.seed} · {transcript.language} · {log.name}",
+        "",
+    ]
     if header.fork is not None:
         title[2] += f" · from {header.fork.parent} at turn {header.fork.at}"
     yield "\n".join(title)

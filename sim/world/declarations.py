@@ -98,7 +98,10 @@ class Declarations(Cast):
             self._try_template(text, path, names)
         for name in sorted(used - names):
             if name in self.known("facts") | self.known("derived"):
-                if self.broken.get("roles"):
+                if self.broken.get("roles") or name in {
+                    *self.broken.get("facts", ()),
+                    *self.broken.get("derived", ()),
+                }:
                     continue  # who knows it is not known
                 message = f"'{name}' is not known to the one who is shown this{self.known_by.why_not(name)}"
                 self.problem(path, "not-known", message)

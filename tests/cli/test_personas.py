@@ -239,6 +239,14 @@ def test_a_new_persona_is_written_where_it_is_wanted(sim: Sim, folder: Path) -> 
     assert (folder / "here" / "shui.yaml").is_file()
 
 
+def test_a_sheet_of_one_language_for_all_is_shown_in_that_of_its_letters(sim: Sim, folder: Path) -> None:
+    """Its prompt is not begun in English around Chinese words."""
+    sheet = folder / "shui.yaml"
+    sheet.write_text("persona: shui\nname: 水生\nbackground: 挑了二十年水。\n", encoding="utf-8")
+    assert "the system prompt, in 'zh':\n\n你是水生" in sim("persona", "show", sheet).out
+    assert "the system prompt, in 'en':\n\nYou are 水生" in sim("persona", "show", sheet, "--lang", "en").out
+
+
 def test_an_id_for_a_name_is_told_which_way_round_it_is(sim: Sim, folder: Path) -> None:
     """Or the world that names the id would not find the persona."""
     told = "NAME is the id and --name is what they are called; write: sim new persona ana_lima --name 安娜"

@@ -193,6 +193,13 @@ def test_a_replay_can_be_that_of_all_agents_of_a_role(sim: Sim, folder: Path) ->
         assert "the role 'player' in werewolf has several agents; write one of: P1, P2, P3, " in refused.err
 
 
+def test_a_run_is_summed_up_in_words(sim: Sim, log_path: Path) -> None:
+    """Lists and names with what they have are written as people do."""
+    lines = dict(line.split(maxsplit=1) for line in sim("show", log_path).out.splitlines())
+    assert lines["models"].startswith("patient=scripted, registrar=scripted, ")
+    assert (lines["outcomes"], lines["complete"], lines["warnings"]) == ("discharged", "yes", "-")
+
+
 def test_a_replay_can_begin_at_a_turn(sim: Sim, log_path: Path) -> None:
     """``replay --at`` leaves out the turns before."""
     turns = [r for r in RunLog.open(log_path).records if isinstance(r, Turn)]
@@ -205,7 +212,7 @@ def test_a_replay_can_begin_at_a_turn(sim: Sim, log_path: Path) -> None:
 def test_a_run_is_exported(sim: Sim, log_path: Path, folder: Path) -> None:
     """``export`` prints Markdown, and ``-o`` writes it or a table to a file."""
     markdown = sim("export", log_path)
-    assert (markdown.code, markdown.out.splitlines()[0].replace("\\", "")) == (0, "# hospital_visit")
+    assert (markdown.code, markdown.out.splitlines()[0].replace("\\", "")) == (0, "# 医院就诊")
     assert Done(0, "visit.md\n", "") == sim("export", log_path, "-o", "visit.md")
     assert markdown.out == (folder / "visit.md").read_text(encoding="utf-8")
     assert Done(0, "visit.csv\n", "") == sim("export", log_path, "--to", "csv", "-o", "visit.csv")

@@ -87,6 +87,15 @@ def test_an_answer_that_is_refused_is_a_failure(shop: World, tmp_path: Path) -> 
     assert of(RunLog.open(tmp_path / "run.jsonl"), "turn") == []
 
 
+def test_a_reason_in_another_language_is_quoted_as_the_model_was_told_it(tmp_path: Path) -> None:
+    """The message itself is in English, as all that the command says."""
+    from sim.world.library import load  # noqa: PLC0415 - personas are those of the package
+
+    (tmp_path / "world.yaml").write_text(SHOP.replace("why: too much", "why: 太多了"), encoding="utf-8")
+    with pytest.raises(ActsMismatch, match="the answer of buyer was refused: “pay: 太多了”; 'refused: true' says"):
+        acted(load(tmp_path), tmp_path, [{"does": {"pay": 30}}])
+
+
 def test_a_refusal_that_is_expected_goes_on_with_what_is_said_instead(shop: World, tmp_path: Path) -> None:
     """Or with the same again, until the world's tries are used up."""
     refused = {"does": {"pay": 30}, "refused": True}

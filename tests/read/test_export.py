@@ -79,7 +79,7 @@ def test_markdown_has_the_whole_transcript(log_path: Path) -> None:
     tokens = _markdown.parse(text)
     headings = [(t.tag, tokens[i + 1].content) for i, t in enumerate(tokens) if t.type == "heading_open"]
     scenes = [e.text for e in Transcript(log.header).entries(log.records) if e.kind == "state"]
-    assert [("h1", "hospital_visit"), *(("h2", s) for s in scenes)] == headings
+    assert [("h1", "医院就诊"), *(("h2", s) for s in scenes)] == headings
     assert _said(log) == _paragraphs(text)
     assert "".join(c.content for c in tokens[-2].children or []) == "取药离院 [discharged]"
     acts = sum(len(r.acts) for r in log.records if isinstance(r, Turn))

@@ -145,3 +145,13 @@ def test_a_start_of_null_is_refused_where_nothing_is_null(fact: dict[str, Any], 
     with pytest.raises(DefinitionError, match=re.escape(f"facts.m.start: {told}")):
         world(facts={"m": {**fact, "start": None}})
     assert world(facts={"m": {"text": 9, "start": None}}).facts["m"].start is None
+
+
+def test_a_fact_that_is_wrong_itself_is_not_said_to_be_unknown_where_it_is_shown() -> None:
+    """The one mistake is told, and nothing that follows from it."""
+    hall = {"speakers": "P", "actions": ["pick"], "tell": "{{ n }}", "go": [{"to": "over", "after": {"rounds": 1}}]}
+    with pytest.raises(DefinitionError) as caught:
+        world(facts={"n": {"from": 0}}, states={"hall": hall})
+    assert [p.message for p in caught.value.problems] == [
+        "facts.n: needs exactly one of flag, number, money, text, choice, list"
+    ]
