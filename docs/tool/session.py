@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from unittest import mock
 
 from sim import cli
+from sim.cli import problems
 
 WIDTH = "100"
 """The columns of the terminal that all is printed for."""
@@ -64,6 +65,7 @@ class Session:
                 check=False,
             )
             return Done(done.returncode, done.stdout)
+        problems._lines_of.cache_clear()  # a command is a process of its own: it has read no file before
         with self._here() as printed, mock.patch.object(sys, "argv", words):
             code = 0
             try:

@@ -12,6 +12,7 @@ from docs.tool import __main__ as command
 from docs.tool import pages as tool
 from docs.tool.__main__ import made
 from docs.tool.pages import BLOCK, PageError, commands_of, played
+from docs.tool.session import Session
 
 PAGES = tool.pages()
 CHINESE = [page for page in PAGES if page.name.endswith(".zh.md") and page.parent.name == "docs"]
@@ -109,6 +110,18 @@ def test_commands_are_run_in_order_in_an_empty_folder_and_their_output_is_writte
     )  # fmt: skip
     shown = [found["body"] for found in BLOCK.finditer(played(path)) if found["mark"].startswith("output")]
     assert shown == ["x:\n  - 3\ny: {z: 2}\nw: 4\n", "hello\n"]
+
+
+def test_a_command_shows_a_file_as_it_is_now(tmp_path: Path) -> None:
+    """Another page has a file of the same name: its lines stand below the problem."""
+    shown = []
+    for number, state in enumerate(("yard", "barn")):
+        (tmp_path / str(number)).mkdir()
+        reader = Session(tmp_path / str(number))
+        text = "world: inn\nroles: {guest: chengzi}\nstates: {hall: {speakers: guest, go: [done]}}\nends: [done]\n"
+        reader.write("inn/world.yaml", f"start: {state}\n{text}")
+        shown.append([line for line in reader.run("sim check inn").text.splitlines() if "| start" in line])
+    assert shown == [["     1 | start: yard"], ["     1 | start: barn"]]
 
 
 def test_code_goes_on_with_the_names_of_the_code_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
