@@ -47,6 +47,7 @@ def say_problems(problems: Sequence[Problem], shape: Shape) -> None:
         return
     from sim.cli.show import console  # noqa: PLC0415 - not needed for `sim --help`
 
+    _lines_of.cache_clear()  # a file may have changed since
     screen = console()
     for problem in problems:
         for line in _shown(problem):

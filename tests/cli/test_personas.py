@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from typer.testing import CliRunner
 
 from sim.cli.app import app
 from tests.cli.running import ROOT, Sim, assert_refused, files
-from tests.world.imports.making import MIRA, TESS, WEI, encoded, picture, text, v2, v3, written
+from tests.world.imports.making import MIRA, TESS, WEI, encoded, picture, text, v3, written
 
 
 def test_a_persona_is_shown_with_the_prompt_it_makes(sim: Sim) -> None:
@@ -301,22 +300,6 @@ def test_every_persona_of_the_package_can_be_shown(sim: Sim) -> None:
             shown = sim("persona", "show", name, "--lang", language, "--json").json
             assert json.dumps(shown["name"]) in json.dumps(shown), name
             assert shown["name"] in shown["prompt"]
-
-
-@pytest.mark.parametrize("name", ["personas.md", "personas.zh.md"])
-def test_the_report_of_the_guide_is_what_is_printed(name: str, sim: Sim, folder: Path) -> None:
-    """Both guides, with a card that has what theirs has."""
-    guide = (ROOT / "docs" / name).read_text(encoding="utf-8")
-    [shown] = re.findall(r"```json\n(.*?)```", guide, re.DOTALL)
-    card = {**MIRA, "scenario": "", "mes_example": ""}
-    assert sim("persona", "import", written(folder, v2(card)), "--json").json == json.loads(shown)
-
-
-def test_both_guides_have_the_same_commands() -> None:
-    """But for what is said of them."""
-    pages = [(ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("personas.md", "personas.zh.md")]
-    first, second = (re.findall(r"```\w+\n.*?```", re.sub(r" +#.*", "", page), re.DOTALL) for page in pages)
-    assert first == second != []
 
 
 def test_a_new_sheet_names_its_schema_where_there_is_one(sim: Sim, folder: Path) -> None:

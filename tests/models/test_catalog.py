@@ -90,7 +90,7 @@ def test_a_file_may_name_no_models(tmp_path: Path, text: str) -> None:
         ("key: 'env:'", "key: names no variable; it looks like env:NAME"),
         ("key: 5", "key: must be text"),
         ("api: azure", "azure needs url and version"),
-        ("first_of: a", "first_of: must be a list"),
+        ("first_of: a", "first_of: must be a name, or a list of names, as [a, b]"),
         ("{first_of: [scripted], window: 8000}", "a list of models (first_of, random) has no other keys"),
         ("{first_of: [scripted], random: [scripted]}", "is either first_of or random"),
     ],
