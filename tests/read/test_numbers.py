@@ -90,7 +90,8 @@ def test_labels_are_words_and_never_markup(hostile: str, tmp_path: Path) -> None
         log = sim.run(folder, out=folder / "run.jsonl")
         pages.append(Page(to_html(log)))
     harmless, strange = pages
-    assert [tag for tag, _ in strange.elements] == [tag for tag, _ in harmless.elements]
+    wrapped = "tspan"  # a long title takes several lines of the picture
+    assert [t for t, _ in strange.elements if t != wrapped] == [t for t, _ in harmless.elements if t != wrapped]
     assert "harmless" in harmless.texts
     assert any("alert(1)" in text or "&lt;b&gt;" in text for text in strange.texts)
 
