@@ -90,8 +90,13 @@ class Explored:
 
     @property
     def moments(self) -> list[Situation]:
-        """Situations of runs in which somebody is asked to speak."""
-        return [p.situation for p in self.places if p.asked is p.situation]
+        """Situations of runs in which somebody is asked to speak, and those passed through on the way there."""
+        return [
+            situation
+            for place in self.places
+            if place.asked is place.situation
+            for situation in (*(hop.situation for hop in place.hops[:-1]), place.situation)
+        ]
 
 
 def explore(world: World, *, is_deep: bool = False) -> Explored:
