@@ -18,10 +18,6 @@ DEEPER = 20
 MOST_STARTS = 24
 """Options of the user that are tried otherwise for what was not reached."""
 
-_LESS = 0.25
-"""How much of the usual is tried with each of them."""
-
-
 @dataclass(frozen=True)
 class Example:
     """A run that comes to something: the turns from the beginning, and the facts that are set otherwise for it.
@@ -135,10 +131,11 @@ def explore_further(
             explored.broken[rule] = Example(place, example.facts)
     if world.shared and not _has_all(world, explored, wanted):
         explored.take(Search(world, times=times, others=True).run(), {}, is_first=False)
-    for facts in _starts(world):
+    starts = list(_starts(world))
+    for facts in starts:
         if _has_all(world, explored, wanted):
             return
-        explored.take(Search(world, facts=facts, times=_LESS * times).run(), facts, is_first=False)
+        explored.take(Search(world, facts=facts, times=times / (2 * len(starts))).run(), facts, is_first=False)
 
 
 def _has_all(world: World, explored: Explored, arrows: Set[tuple[str, int]]) -> bool:

@@ -35,11 +35,11 @@ MOST_STEPS = 2_000_000
 MOST_MS = 10_000
 """What one question may take in any case; the steps are used up long before."""
 
-MOST_WORK = 6_000_000
-"""Steps of the solver for a world: about two seconds. The largest bundled one takes two thirds of it."""
+MOST_WORK = 3_000_000
+"""Steps of the solver for a world: about a second. A werewolf game of eight takes two thirds of it."""
 
-MOST_PARTS = 40_000
-"""Parts of expressions that are translated for a world. The largest bundled one takes half of it."""
+MOST_PARTS = 30_000
+"""Parts of expressions that are translated for a world. A werewolf game of eight takes half of it."""
 
 DEEPER = 20
 """How many times as much is done where that is asked for."""
