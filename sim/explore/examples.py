@@ -18,6 +18,7 @@ DEEPER = 20
 MOST_STARTS = 24
 """Options of the user that are tried otherwise for what was not reached."""
 
+
 @dataclass(frozen=True)
 class Example:
     """A run that comes to something: the turns from the beginning, and the facts that are set otherwise for it.
