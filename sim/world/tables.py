@@ -59,14 +59,17 @@ class Tables(Cast):
                 if any(isinstance(v, dict | list) or v is None for v in values.values()):
                     self.problem(path, "table", "a cell must be a number, a word, or true or false")
                     continue
-                label = cells.get("label")
-                if isinstance(label, dict):
-                    self.words(label, (*path, "label"))
-                elif label is not None and not isinstance(label, str):
-                    self.problem((*path, "label"), "table", "a label must be text")
+                self._check_label(cells.get("label", ""), (*path, "label"))
                 tables[table][row] = Row({k: _cell(v) for k, v in values.items()})
             self._column_types(table, tables[table])
         return tables
+
+    def _check_label(self, label: Any, path: KeyPath) -> None:
+        given = label if isinstance(label, dict) else {"*": label}
+        if any(not isinstance(text, str) for text in given.values()):
+            self.problem(path, "table", "a label must be text, or text by language")
+        elif isinstance(label, dict):
+            self.words(label, path)
 
     def _column_types(self, table: str, rows: dict[str, Row]) -> None:
         first = next(iter(rows.values()), None)
