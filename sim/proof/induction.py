@@ -169,8 +169,8 @@ class Induction:
         self._settle()
         is_open = self._is_forced and not set(self.rules) <= set(self.claims)
         if is_open and any(action.fallback for action in self.world.actions.values()):
+            self._kept = self.steps  # moments and their values are known by what they are: none may go
             self.steps = self._stepped(is_forced=False)
-            self._looked_at.clear()
             self._settle()
 
     def _settle(self) -> None:
