@@ -20,6 +20,7 @@ from sim.cli import (  # noqa: F401 - they add their commands to the app
     resuming,
     running,
     stats,
+    sweeping,
     testing,
     verifying,
 )

@@ -187,12 +187,16 @@ class Documented(StrEnum):
     log = "log"
     acts = "acts"
     cases = "cases"
+    experiment = "experiment"
 
 
 @app.command()
 def schema(
     of: Annotated[
-        Documented, typer.Argument(help="log: the records of a run log; acts, cases: files for tests of worlds.")
+        Documented,
+        typer.Argument(
+            help="log: the records of a run log; acts, cases: files for tests of worlds; experiment: of sim sweep."
+        ),
     ],
 ) -> None:
     """Print the JSON Schema of a format. Example: sim schema log > log.schema.json."""
@@ -200,6 +204,11 @@ def schema(
         from sim.record import schema as records  # noqa: PLC0415 - heavy; `sim --help` needs none of it
 
         print_json(records.schema())
+        return
+    if of is Documented.experiment:
+        from sim.sweep.schema import schema as experiments  # noqa: PLC0415 - as above
+
+        print_json(experiments())
         return
     from sim.cases.schema import schema as files  # noqa: PLC0415 - as above
 
