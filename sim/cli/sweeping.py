@@ -125,8 +125,8 @@ def _show_plan(plan: Plan, found: Mapping[str, Estimate], as_json: bool) -> None
     ]
     console().print(table(None, columns, shown))
     say(
-        f"{cells:,} runs: {len(plan.arms)} arms, {each:,} runs each; turns and tokens are those of one scripted run "
-        f"of each arm, cost is for all its runs"
+        f"{cells:,} runs: {len(plan.arms)} arms, {each:,} runs each; turns and tokens are those of one "
+        "scripted run of each arm, cost is for all its runs"
     )
 
 

@@ -224,7 +224,17 @@ class Checks:
             try:
                 Compiled(text, world.vocabulary)
             except ExpressionError as error:
-                self._note(("measure", name), f"'{text}': {error}")
+                self._note(self._measured_at(name), str(error))
+
+    def _measured_at(self, name: str) -> KeyPath:
+        """Where a measure stands, be it in a list or in a mapping."""
+        given = self._source.value.get("measure")
+        for index, item in enumerate(given if isinstance(given, list) else []):
+            if item == name:
+                return ("measure", index)
+            if isinstance(item, dict) and name in item:
+                return ("measure", index, name)
+        return ("measure", name)
 
     def _nobody_else(self, said: Said, world: World) -> None:
         """Note roles and states that need somebody who is not there while an experiment runs."""

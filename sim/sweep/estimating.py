@@ -1,4 +1,4 @@
-"""What an experiment would take: each arm is played once by the script, and its prompts are priced as its models'."""
+"""What an experiment would take: each arm is played once by the script, and priced as its models would be."""
 
 from __future__ import annotations
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from sim.world.fields import Budget, Expression, Name, Part, Text
 from sim.world.phases import Context, Order, as_context
@@ -87,14 +88,19 @@ class ExperimentFile(Setting):
     functions: dict[Name, str] = Field({}, description="name: FILE.py:FUNCTION, which is given the log of a run")
     judge: Judge | None = None
 
+    @field_validator("seeds")
+    @classmethod
+    def _check_seeds(cls, value: int | list[int]) -> int | list[int]:
+        if isinstance(value, int) and not 1 <= value <= MOST_RUNS:
+            raise ValueError(f"must be from 1 to {MOST_RUNS:,}, or a list")
+        if isinstance(value, list):
+            twice = [seed for seed, times in Counter(value).items() if times > 1]
+            if twice or not value:
+                raise ValueError(f"{twice[0]} stands twice" if twice else "must not be empty")
+        return value
+
     @model_validator(mode="after")
     def _check(self) -> ExperimentFile:
         if self.arms and self.axes:
             raise ValueError("has both arms and axes: name the arms, or let the axes make them")
-        if isinstance(self.seeds, int) and not 1 <= self.seeds <= MOST_RUNS:
-            raise ValueError(f"seeds: must be from 1 to {MOST_RUNS:,}, or a list")
-        if isinstance(self.seeds, list):
-            twice = [seed for seed in self.seeds if self.seeds.count(seed) > 1] if len(self.seeds) < 10_000 else []
-            if not self.seeds or twice or len(set(self.seeds)) < len(self.seeds):
-                raise ValueError(f"seeds: {twice[0]} stands twice" if twice else "seeds: must be different numbers")
         return self

@@ -22,8 +22,6 @@ from sim.world.world import World
 FREE = frozenset({"scripted", "human"})
 """Who takes no tokens that anybody pays for."""
 
-_SUMS = ("episodes", "turns", "calls", "refusals", "acts", "breaches", "warnings")
-
 
 def is_paid(call: Mapping[str, Any]) -> bool:
     """Whether a call was made to a provider."""
@@ -74,7 +72,7 @@ class Meter:
         self._fold: Fold | None = None
         self._counts: Counter[str] = Counter()
         self._outcomes: dict[int, str] = {}
-        self._waited: Counter[int] = Counter()
+        self._waited: dict[int, float] = {}
         self._dealt: dict[str, Any] = {}
         self._values: dict[int, dict[str, Value]] = {}
         self._winners: dict[str, bool] | None = None
@@ -120,7 +118,8 @@ class Meter:
         self._counts["warnings"] += 1
 
     def _resource(self, record: Mapping[str, Any]) -> None:
-        self._waited[record["episode"]] += record.get("waited") or 0.0
+        episode = record["episode"]
+        self._waited[episode] = self._waited.get(episode, 0.0) + (record.get("waited") or 0.0)
 
     def _episode_started(self, record: Mapping[str, Any]) -> None:
         self._counts["episodes"] += 1
