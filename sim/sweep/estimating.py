@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import ROUND_UP, Decimal
 from typing import Any
 
+from sim.engine.room import MARGIN, answer_tokens
 from sim.errors import DefinitionError, MismatchError, Problem
 from sim.models import catalog
 from sim.models.model import Model
@@ -31,14 +32,17 @@ AS_MUCH = 10
 class Estimate:
     """One scripted run of an arm; ``paid`` are tokens that are paid for, and ``cost`` is what they cost.
 
-    ``cost`` is None where a price is not known. With a ``failure`` the script could not play it to its end.
+    ``room`` and ``room_cost`` are what a call may take beyond that: it is made if its longest answer fits.
+    Costs are None where a price is not known. With a ``failure`` the script could not play it to its end.
     """
 
     arm: str
     turns: int = 0
     tokens: int = 0
     paid: int = 0
+    room: int = 0
     cost: Decimal | None = Decimal(0)
+    room_cost: Decimal = Decimal(0)
     currency: str = "USD"
     seconds: float = 0.0
     failure: str | None = None
@@ -64,16 +68,13 @@ def check_budget_holds(plan: Plan, found: dict[str, Estimate]) -> None:
     """
     tokens, cost = plan.spec.budget.limits()
     for each in found.values():
-        if tokens is not None and each.paid > tokens:
-            told = f"{tokens:,} tokens cannot hold one run of '{each.arm}', which takes about {each.paid:,}"
-            raise _problem(plan, "tokens", told)
-        if cost is not None and each.cost is not None and each.cost > cost.amount:
-            about = each.cost.quantize(Decimal("0.0001"), ROUND_UP)
-            raise _problem(
-                plan,
-                "cost",
-                f"{cost} cannot hold one run of '{each.arm}', which costs about {about:f} {each.currency}",
-            )
+        if tokens is not None and each.paid + each.room > tokens:
+            told = f"takes about {each.paid:,}, and a call up to {each.room:,} more"
+            raise _problem(plan, "tokens", f"{tokens:,} tokens cannot hold one run of '{each.arm}': it {told}")
+        if cost is not None and each.cost is not None and each.cost + each.room_cost > cost.amount:
+            about, more = (c.quantize(Decimal("0.0001"), ROUND_UP) for c in (each.cost, each.room_cost))
+            told = f"costs about {about:f} {each.currency}, and a call up to {more:f} more"
+            raise _problem(plan, "cost", f"{cost} cannot hold one run of '{each.arm}': it {told}")
 
 
 def _problem(plan: Plan, key: str, message: str) -> DefinitionError:
@@ -106,39 +107,56 @@ def _estimate(plan: Plan, arm: Arm, world: World, providers: Providers) -> Estim
         return Estimate(arm.name, failure=str(error))
     seconds = time.perf_counter() - began
     tokens = sum(c["usage"]["prompt"] + c["usage"]["completion"] for c in calls)
-    paid, costs, currency = 0, [], "USD"
-    for shift in range(rotations(plan)):
-        taken, cost, currency = _priced(plan, arm, world, providers, calls, seed, shift)
-        paid = max(paid, taken)
-        costs.append(cost)
-    known = [c for c in costs if c is not None]
-    most = max(known) if len(known) == len(costs) else None
-    return Estimate(arm.name, turns, tokens, paid, most, currency, seconds)
+    priced = [_priced(plan, arm, world, providers, calls, shift) for shift in range(rotations(plan))]
+    known = [p.cost for p in priced if p.cost is not None]
+    return Estimate(
+        arm.name,
+        turns,
+        tokens,
+        max(p.paid for p in priced),
+        max(p.room for p in priced),
+        max(known) if len(known) == len(priced) else None,
+        max(p.room_cost for p in priced),
+        priced[-1].currency,
+        seconds,
+    )
+
+
+@dataclass
+class _Priced:
+    """What the calls of a run would take of the models of one rotation."""
+
+    paid: int = 0
+    room: int = 0
+    cost: Decimal | None = Decimal(0)
+    room_cost: Decimal = Decimal(0)
+    currency: str = "USD"
 
 
 def _priced(
-    plan: Plan, arm: Arm, world: World, providers: Providers, calls: list[dict[str, Any]], seed: int, shift: int
-) -> tuple[int, Decimal | None, str]:
-    """The tokens that are paid for in one rotation, their cost, and its currency."""
+    plan: Plan, arm: Arm, world: World, providers: Providers, calls: list[dict[str, Any]], shift: int
+) -> _Priced:
     rotate = plan.spec.rotate
     seats = seated(rotate.models, seats_of(world, rotate.role), shift) if rotate is not None else {}
-    paid, cost, currency = 0, Decimal(0), "USD"
-    is_known = True
+    found, seed = _Priced(), cell_at(plan, 0).seed
     for call in calls:
         name = seats.get(call["role"]) or model_name(world, arm.setting, call["role"])
-        if name.startswith("rules.py:"):
-            continue
-        model = _first(providers.model(name), call["role"], seed)
-        if not getattr(model, "is_remote", False):
+        model = None if name.startswith("rules.py:") else _first(providers.model(name), call["role"], seed)
+        if model is None or not getattr(model, "is_remote", False):
             continue
         usage = Usage.model_validate(call["usage"])
-        paid += usage.prompt + usage.completion
+        more = math.ceil(MARGIN * usage.prompt)
+        room = Usage(prompt=more, completion=answer_tokens(world, model.description), is_estimated=True)
         price = model.price(usage.prompt) if hasattr(model, "price") else None
+        found.paid += usage.prompt + usage.completion
+        found.room = max(found.room, room.prompt + room.completion)
         if price is None:
-            is_known = False
-        else:
-            currency, cost = price.currency, EXACT.add(cost, price.cost(usage))
-    return paid, cost if is_known else None, currency
+            found.cost = None
+            continue
+        found.currency = price.currency
+        found.cost = None if found.cost is None else EXACT.add(found.cost, price.cost(usage))
+        found.room_cost = max(found.room_cost, price.cost(room))
+    return found
 
 
 def _first(model: Model, agent: str, seed: int) -> Model:
@@ -147,8 +165,3 @@ def _first(model: Model, agent: str, seed: int) -> Model:
     several = getattr(chosen, "models", ())
     first: Model = several[0] if several else chosen
     return first
-
-
-def cap(estimated: int, budget: int) -> int:
-    """The most tokens of one run under a budget: far more than is estimated, and not next to nothing."""
-    return min(budget, max(AS_MUCH * estimated, math.ceil(budget / 100)))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from sim.sweep.cells import cell_at, count
-from sim.sweep.estimating import AS_MUCH, Estimate, cap
+from sim.sweep.estimating import AS_MUCH, Estimate
 from sim.sweep.plan import Plan
 from sim.sweep.results import AHEAD, Results
 from sim.sweep.rows import Done
@@ -58,23 +58,26 @@ class Jobs:
         tokens, cost = self._left()
         held_tokens = sum(held for held, _ in self._under_way.values())
         held_cost = sum((held for _, held in self._under_way.values()), _NOTHING)
-        most_tokens = cap(each.paid, self._tokens) if self._tokens is not None else None
-        most_cost = self._most(each)
+        most_tokens, most_cost = self._most(each)
         fits = most_tokens is None or tokens is None or most_tokens <= tokens - held_tokens
         if fits and (most_cost is None or cost is None or most_cost.amount <= cost.amount - held_cost):
             return Job(number, most_tokens, most_cost, is_again=self._is_again)
         if self._under_way:
             return None
-        is_over = (tokens is not None and each.paid > tokens) or (
-            cost is not None and (each.cost or _NOTHING) > cost.amount
+        is_over = (tokens is not None and each.paid + each.room > tokens) or (
+            cost is not None and (each.cost or _NOTHING) + each.room_cost > cost.amount
         )
         return Job(number, tokens, cost, is_again=self._is_again, is_over=is_over)
 
-    def _most(self, each: Estimate) -> Money | None:
-        if self._cost is None:
-            return None
-        most = max(AS_MUCH * (each.cost or _NOTHING), self._cost.amount / 100)
-        return Money(min(self._cost.amount, most), self._cost.currency)
+    def _most(self, each: Estimate) -> tuple[int | None, Money | None]:
+        """The most that a run may take while others are under way."""
+        tokens, money = None, None
+        if self._tokens is not None:
+            tokens = min(self._tokens, AS_MUCH * each.paid + each.room)
+        if self._cost is not None:
+            cost = AS_MUCH * (each.cost or _NOTHING) + each.room_cost
+            money = Money(min(self._cost.amount, cost), self._cost.currency)
+        return tokens, money
 
     def _left(self) -> tuple[int | None, Money | None]:
         """What is left of the budget, apart from what is under way."""

@@ -17,7 +17,7 @@ from tests.cases.shop import SHOP
 VARIANTS = """\
 variants:
   dear: {actions: {pay: {needs: [{that: act.amount <= 4, why: too dear}]}}}
-  strict: {never: {paid at all: paid > 0}}
+  strict: {at_end: {sold: {ten is paid: paid == 10}}}
 """
 
 
