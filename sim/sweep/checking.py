@@ -56,6 +56,7 @@ class Checks:
         self._seen: dict[str, str] = {}
         self._unusable: set[str] = set()
         self._names: set[str] = set()
+        self._wrong = 0
 
     def functions(self) -> dict[str, tuple[Path, str]]:
         """The file and the name of each function that measures."""
@@ -81,7 +82,7 @@ class Checks:
 
     def arm(self, said: Said) -> Checked | None:
         """The world of an arm; None where something is wrong with it, which is noted."""
-        before = len(self._source.problems)
+        before = self._wrong
         world, path = self._world(said)
         if world is None or path is None:
             return None
@@ -92,13 +93,14 @@ class Checks:
         models = self._models(said, world)
         self._measures(world)
         self._nobody_else(said, world)
-        if len(self._source.problems) == before:
+        if self._wrong == before:
             self._cast(said, world, models)
-        if len(self._source.problems) == before:
+        if self._wrong == before:
             self._is_another(said, world)
-        return Checked(Stage.of(world, path), world) if len(self._source.problems) == before else None
+        return Checked(Stage.of(world, path), world) if self._wrong == before else None
 
     def _note(self, at: KeyPath, message: str, code: str = "experiment") -> None:
+        self._wrong += 1  # for each arm, even where the same was told of another
         problem = self._source.problem(at, code, message)
         if problem not in self._source.problems:
             self._source.problems.append(problem)
@@ -109,6 +111,7 @@ class Checks:
         try:
             yield
         except DefinitionError as error:
+            self._wrong += 1
             self._source.problems += [p for p in error.problems if p not in self._source.problems]
             if not error.problems:
                 self._note(at, str(error))

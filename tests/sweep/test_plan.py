@@ -164,6 +164,12 @@ def test_all_problems_are_told_at_once_and_each_once(tmp_path: Path, monkeypatch
     assert [line.split(": ")[1] for line in told] == ["lang", "set.payd", "arms.b.variant"]
 
 
+def test_what_two_arms_have_in_common_is_checked_for_both(tmp_path: Path) -> None:
+    """A mistake that was told of the first is one of the second too."""
+    told = refusal(write(tmp_path, HEAD + "lang: zn\narms: {a: {}, b: {variant: dear}}\n"))
+    assert told == ["sale.yaml:3:1: lang: 'shop' does not speak 'zn'; it speaks en, zh"]
+
+
 def test_a_broken_world_is_told_with_its_own_lines(tmp_path: Path) -> None:
     """Not as a mistake of the experiment."""
     [told] = refusal(write(tmp_path, HEAD, world="world: shop\nroles: {buyer: chengzi}\nstart: a\nends: [b]\n"))
