@@ -3,9 +3,10 @@
 Run: python bench/sweeps.py [--games 400] [--workers 1,2]
 
 Each game is scripted and logged, and its log packed. The rate is that between the first row and the last, so
-without the second in which workers start. Processor time a game is that of all workers together; it tells more where
-others use the machine. Memory is what the parent and its largest worker hold (RSS) at each tenth of the games, as
-/proc has it, so on Linux alone. A worker grows for about its first 400 games, until its table of counted tokens is full.
+without the second in which workers start. Processor time a game is that of all workers together; it tells more
+where others use the machine. Memory is what the parent and its largest worker hold (RSS) at each tenth of them,
+as /proc has it, so on Linux alone. A worker grows for its first 1,000 games or so, until its table of counted
+tokens is full.
 """
 
 from __future__ import annotations

@@ -63,14 +63,6 @@ class Rotate(Part):
     models: list[str] = Field(min_length=2, max_length=64)
 
 
-class Judge(Part):
-    """A model that marks each transcript."""
-
-    model: str
-    rubric: str = Field(min_length=1)
-    scale: tuple[int, int] = Field((1, 5), strict=False, description="the lowest and the highest mark")
-
-
 class ExperimentFile(Setting):
     """A whole experiment: its arms, or the axes whose product they are, and the seeds that all of them share."""
 
@@ -86,7 +78,6 @@ class ExperimentFile(Setting):
         {}, description="facts at the end, and NAME: EXPRESSION"
     )
     functions: dict[Name, str] = Field({}, description="name: FILE.py:FUNCTION, which is given the log of a run")
-    judge: Judge | None = None
 
     @field_validator("seeds")
     @classmethod

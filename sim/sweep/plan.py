@@ -136,6 +136,5 @@ def _decides(
             name: {"function": text, "file": hashlib.sha256(functions[name][0].read_bytes()).hexdigest()}
             for name, text in spec.functions.items()
         },
-        "judge": spec.judge.model_dump(mode="json") if spec.judge is not None else None,
         "models": {name: dict(model.description) for name, model in sorted(checks.models.items())},
     }

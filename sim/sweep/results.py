@@ -117,13 +117,6 @@ class Results:
         self._file.close()
 
 
-def rows(folder: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a folder of results, one after another."""
-    with (folder / ROWS).open("rb") as file:
-        for line in file:
-            yield json.loads(line)
-
-
 def _kept(file: IO[bytes], totals: Totals) -> tuple[int, int]:
     """How many rows stay, and how many bytes they have; a torn row and all behind it do not."""
     file.seek(0)
