@@ -68,8 +68,7 @@ def sweep(
         check_budget_holds(plan, found)
         return
     folder = out or Path("results") / plan.name
-    number = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    engine: Engine = Pool(number if jobs is None else jobs) if jobs != 0 else InProcess()
+    engine: Engine = InProcess() if jobs == 0 else Pool(_processors() if jobs is None else jobs)
     began = time.perf_counter()
     try:
         with _progress(plan, is_shown=not as_json) as watch:
@@ -78,6 +77,11 @@ def sweep(
         typer.echo(f"stopped; 'sim sweep {experiment} --resume' goes on with {folder}", err=True)
         raise
     _report(plan, folder, done.totals, done.played, time.perf_counter() - began, as_json)
+
+
+def _processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _show_plan(plan: Plan, found: Mapping[str, Estimate], as_json: bool) -> None:

@@ -84,9 +84,8 @@ class Worker:
         self._halls: dict[int, _Hall] = {}
         self._providers = Providers(catalog.load(plan.models_file), _made={Scripted.name: Unpaid()})
         self._functions: dict[str, Callable[..., Any]] | None = None
-        self._parts = (
-            folder / PARTS / str(os.getpid())
-        )  # a run of a sweep that was stopped may still go on elsewhere
+        # By process: where a sweep was killed, a run of its workers may still go on while it is resumed.
+        self._parts = folder / PARTS / str(os.getpid())
 
     def play(self, job: Job) -> Done:
         """Play a cell, or measure its log if it was played before.
