@@ -19,6 +19,7 @@ LAYERS = [
     "stage",
     "read",
     "cases",
+    "sweep",
     "schemas",
     "creating",
     "cli",

@@ -23,6 +23,7 @@ from sim.cli import (  # noqa: F401 - they add their commands to the app
     running,
     schemas,
     stats,
+    sweeping,
     testing,
     verifying,
 )
