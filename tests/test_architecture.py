@@ -19,6 +19,7 @@ LAYERS = [
     "stage",
     "read",
     "cases",
+    "compare",
     "cli",
     "pytest_plugin",
 ]
