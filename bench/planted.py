@@ -7,8 +7,8 @@ played; the rows have the form that ``sim sweep`` writes.
 
     python bench/planted.py --experiments 500
 
-makes so many such experiments, compares each, and prints how often the difference was found, how often one was found
-where there is none, and how often the intervals held the true values. It takes some minutes.
+makes so many such experiments, compares each, and prints how often the difference was found, how often one was
+found where there is none, and how often the intervals held the true values. It takes some minutes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ def row(cell: int, arm: str, seed: int, **given: Any) -> dict[str, Any]:
         "calls": turns, "refusals": 0, "acts": turns, "valid": 1.0, "breaches": 0, "warnings": 0,
         "tokens": {"prompt": 90 * turns, "completion": 10 * turns, "total": 100 * turns},
         "cost": 0.0, "currency": "USD", "by_model": {}, "facts": None, "measures": None, "judged": None,
-        "seats": None, "trace": f"{cell:064x}", "log": f"runs/{cell:06}.jsonl", "measured": {"seconds": 0.01, "worker": 1},
+        "seats": None, "trace": f"{cell:064x}", "log": f"runs/{cell:06}.jsonl",
+        "measured": {"seconds": 0.01, "worker": 1},
     }  # fmt: skip
     return dull | given
 
@@ -90,8 +91,8 @@ def rates(experiments: int, seeds: int, folder: Path) -> dict[str, float]:
 
     Returns:
         The shares of the experiments in which the better arm was told from the plain one (``found``), in which the
-        arm that is the same was called different (``false``), and of the intervals that held the truth: of the arms'
-        shares (``share``), of their mean turns (``mean``), of the difference of the better arm (``difference``).
+        arm that is the same was called different (``false``), and of the intervals that held the truth: of the
+        arms' shares (``share``), their mean turns (``mean``), the difference of the better arm (``difference``).
     """
     from sim.compare.comparison import Verdict, compare  # noqa: PLC0415 - of an extra
     from sim.compare.rows import open_folder  # noqa: PLC0415
@@ -101,14 +102,13 @@ def rates(experiments: int, seeds: int, folder: Path) -> dict[str, float]:
     counts = dict.fromkeys(("found", "false", "share", "mean", "difference"), 0.0)
     for number in range(experiments):
         write(folder, list(planted(seeds, number=number)))
-        made = compare(read([open_folder(folder)]), measures=["outcome:won", "turns"])
-        told = {d.arm: d for d in made.differences if d.measure == "outcome:won"}
-        only = compare(read([open_folder(folder)]), measures=["outcome:won"])
-        verdicts = {d.arm: d.verdict for d in only.differences}
-        counts["found"] += verdicts["better"] is Verdict.different
-        counts["false"] += verdicts["same"] is Verdict.different
+        sample = read([open_folder(folder)])
+        made = compare(sample, measures=["outcome:won"])
+        told = {d.arm: d for d in made.differences}
+        counts["found"] += told["better"].verdict is Verdict.different
+        counts["false"] += told["same"].verdict is Verdict.different
         counts["difference"] += _holds(told["better"].found.interval, SHARES["better"] - SHARES["plain"])
-        for each in made.estimates:
+        for each in (*made.estimates, *compare(sample, measures=["turns"]).estimates):
             is_share = each.measure == "outcome:won"
             held = _holds(each.interval, SHARES[each.arm] if is_share else truth)
             counts["share" if is_share else "mean"] += held / len(SHARES)

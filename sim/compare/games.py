@@ -59,6 +59,11 @@ class Strength:
         return BASE + ELO * self.strength
 
     @property
+    def chance(self) -> float:
+        """The chance to win against a model of the mean strength."""
+        return 1 / (1 + math.exp(-self.strength))
+
+    @property
     def elo_interval(self) -> Interval:
         """The interval of the strength on Elo's scale."""
         low, high = self.interval

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from functools import lru_cache
 from typing import Any
 
 from statsmodels.stats.power import TTestIndPower, TTestPower
@@ -48,9 +49,14 @@ def smallest_found(seeds: int, spread: float, comparisons: int, *, is_paired: bo
     """The difference that so many seeds in each arm find four times in five; None if they are too few."""
     if seeds < 3 or spread <= 0:
         return None
-    name = "nobs" if is_paired else "nobs1"
-    found = _solved(is_paired, **{name: seeds}, alpha=ALPHA / max(1, comparisons), power=POWER)
+    found = _smallest(seeds, comparisons, is_paired)
     return None if found is None else found * spread
+
+
+@lru_cache(maxsize=1000)
+def _smallest(seeds: int, comparisons: int, is_paired: bool) -> float | None:
+    name = "nobs" if is_paired else "nobs1"
+    return _solved(is_paired, **{name: seeds}, alpha=ALPHA / max(1, comparisons), power=POWER)
 
 
 def _solved(is_paired: bool, **given: Any) -> float | None:

@@ -1,7 +1,7 @@
 """What was measured, by arm and seed: the rows of a sweep as the numbers that statistics are made of.
 
-The unit is a seed. Repeats and rotations with one seed are not independent of each other, so their mean counts once;
-with one run a seed, which is usual, a unit is a run.
+The unit is a seed. Repeats and rotations with one seed are not independent of each other, so their mean counts
+once; with one run a seed, which is usual, a unit is a run.
 """
 
 from __future__ import annotations
@@ -120,6 +120,7 @@ class Sample:
     missing: int = 0
     torn: bool = False
     unread: list[str] = field(default_factory=list)
+    currency: str = ""
 
     def units(self, measure: str, arm: str) -> Units:
         """The values of a measure in an arm by seed; empty where it was not measured."""
@@ -148,10 +149,7 @@ class _Reader:
             self._measure(row, arm)
         if len(self.sample.runs) < MOST_RUNS:
             log = root / row.log if row.log else None
-            ends = row.outcomes or {}
-            outcome = ", ".join(
-                ends if max(ends.values(), default=0) == 1 else (f"{n} {k}" for k, n in ends.items())
-            )
+            outcome = ", ".join(name if n == 1 else f"{n} {name}" for name, n in (row.outcomes or {}).items())
             tokens = row.tokens.total if row.tokens else None
             self.sample.runs.append(
                 RunLine(arm, row.seed, row.repeat, row.rotation, row.status, outcome, row.turns, tokens, log)
@@ -208,8 +206,9 @@ class _Reader:
                 }
             self._choices(name)
         if len(costs) == 1:
-            rename = lambda d: {("cost" if k == costs[0] else k): v for k, v in d.items()}  # noqa: E731
-            sample.values, sample.kinds = rename(sample.values), rename(sample.kinds)
+            sample.values = {("cost" if k == costs[0] else k): v for k, v in sample.values.items()}
+            sample.kinds = {("cost" if k == costs[0] else k): v for k, v in sample.kinds.items()}
+            sample.currency = costs[0].removeprefix("cost:")
         sample.unread += sorted(self.odd)
         return sample
 

@@ -113,8 +113,8 @@ def paired_newcombe(both: int, first: int, second: int, neither: int) -> Interva
         proportion_confint(count, n, alpha=1 - LEVEL, method="wilson") for count in (both + first, both + second)
     )
     sides = (both + first) * (second + neither) * (both + second) * (first + neither)
-    covered = both * neither - first * second
-    covered = max(covered - n / 2, 0) if covered > 0 else covered
+    product = both * neither - first * second
+    covered = max(product - n / 2, 0.0) if product > 0 else float(product)
     phi = covered / math.sqrt(sides) if sides else 0.0
 
     def reach(a: float, b: float) -> float:
@@ -155,7 +155,7 @@ def _inverted(steps: np.ndarray, p_of: Callable[[float], Any]) -> Interval:
 
 
 def _first(low: int, high: int, holds: Callable[[int], bool]) -> int:
-    """The first number from ``low`` on of which it holds, if it then goes on to hold; ``high`` if of none before."""
+    """The first number from ``low`` on of which it holds, if it then goes on to hold; ``high`` if of none."""
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if holds(middle) else (middle + 1, high)
