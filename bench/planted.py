@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import random
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -67,7 +68,41 @@ def planted(
             own = luck if draw.random() < together else draw.random()
             turns = round(draw.lognormvariate(2.5, 0.4) + 6 * luck)
             outcome = "won" if own < share else "lost"
-            yield row(cell, arm, seed, turns=turns, outcomes={outcome: 1}, outcome=outcome, cost=turns / 2000)
+            minutes = round(turns * draw.uniform(1.5, 2.5), 1)
+            prompt, completion = 90 * turns + draw.randrange(400), 10 * turns + draw.randrange(60)
+            yield row(
+                cell, arm, seed, turns=turns, minutes=minutes, outcomes={outcome: 1}, outcome=outcome,
+                tokens={"prompt": prompt, "completion": completion, "total": prompt + completion},
+                cost=round(prompt * 2.5e-6 + completion * 1e-5, 6),
+            )  # fmt: skip
+            cell += 1
+
+
+def duels(blocks: int, strengths: Mapping[str, float], *, number: int = 0) -> Iterator[dict[str, Any]]:
+    """The rows of made-up games of two seats, a seer and a wolf, of which one wins.
+
+    Args:
+        blocks: how many seeds; with each, every model meets every other one in both seats.
+        strengths: the models, each with its log odds; the wolf has half a unit more.
+        number: of the experiment; another one is drawn anew.
+    """
+    draw = random.Random(f"duels {number}")
+    pairs = [(one, other) for one in strengths for other in strengths if one != other]
+    cell = 0
+    for seed in range(1, blocks + 1):
+        for rotation, (seer, wolf) in enumerate(pairs):
+            odds = math.exp(strengths[seer] - strengths[wolf] - 0.5)
+            won = draw.random() < odds / (1 + odds)
+            seats = {
+                "P1": {"model": seer, "card": "seer", "won": won},
+                "P2": {"model": wolf, "card": "wolf", "won": not won},
+            }
+            outcome = "village_wins" if won else "wolves_win"
+            models = {"P1": seer, "P2": wolf}
+            yield row(
+                cell, "duel", seed, rotation=rotation, outcomes={outcome: 1}, outcome=outcome, seats=seats,
+                models=models,
+            )  # fmt: skip
             cell += 1
 
 

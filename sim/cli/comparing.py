@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +14,10 @@ from sim.cli.app import Json, app, print_json, say
 from sim.errors import DefinitionError, SimError, did_you_mean
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from sim.compare.comparison import Comparison
+    from sim.compare.tables import Table
     from sim.compare.words import Words
 
 
@@ -168,9 +171,11 @@ def _print(made: Comparison, words: Words) -> None:
     screen = console()
     say(f"{words('title', names=', '.join(made.names))}\n{summary(made, words)}\n")
     for each in tables(made, words):
-        shown = [n for n in range(len(each.columns)) if n == 0 or any(row[n] for row in each.rows)]
-        rows = ([row[n] for n in shown] for row in each.rows)
-        screen.print(table(each.title, [each.columns[n] for n in shown], rows, right=each.right))
+        if each.is_grouped:
+            for line in _grouped(each):
+                screen.print(line, no_wrap=True, overflow="ignore", crop=False)
+        else:
+            screen.print(table(each.title, each.columns, each.rows, right=each.right))
         say("")
     for sentence in told(made, words):
         say(sentence)
@@ -179,6 +184,40 @@ def _print(made: Comparison, words: Words) -> None:
         say("")
     for remark in remarks:
         say(remark)
+
+
+def _grouped(shown: Table) -> Iterator[Text]:
+    """The lines of a table with its headings in lines of their own, and what a group shares in its heading."""
+    from rich.cells import cell_len  # noqa: PLC0415 - not needed for `sim --help`
+    from rich.text import Text  # noqa: PLC0415
+
+    from sim.world.kinds import one_line  # noqa: PLC0415 - not needed for `sim --help`
+
+    groups: list[list[tuple[str, ...]]] = []
+    for row in shown.rows:
+        if row[0]:
+            groups.append([])
+        groups[-1].append(row)
+    kept = [
+        n
+        for n in range(1, len(shown.columns))
+        if n != shown.shared and any(row[n] for row in shown.rows)
+    ]  # fmt: skip
+    lines = [[row[n] for n in kept] for row in (shown.columns, *shown.rows)]
+    widths = [max(cell_len(one_line(cell)) for cell in column) for column in zip(*lines, strict=True)]
+
+    def laid(row: Sequence[str]) -> str:
+        cells = [one_line(row[n]) for n in kept]
+        gaps = [" " * (width - cell_len(cell)) for cell, width in zip(cells, widths, strict=True)]
+        first, *rest = zip(cells, gaps, strict=True)
+        return f"  {''.join(first)}" + "".join(f"  {gap}{cell}" for cell, gap in rest)
+
+    yield Text(shown.title, style="italic")
+    yield Text(laid(shown.columns), style="bold")
+    for group in groups:
+        common = dict.fromkeys(row[shown.shared] for row in group if shown.shared is not None and row[shown.shared])
+        yield Text(one_line(" · ".join([group[0][0], *common])))
+        yield from (Text(laid(row)) for row in group)
 
 
 def _write(form: Form, made: Comparison, words: Words, out: Path | None, *, is_quiet: bool) -> None:

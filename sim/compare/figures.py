@@ -99,7 +99,7 @@ def _save(
                 part.suptitle(panel.title, x=0.01, ha="left", weight="bold")
             panel.draw(part)
         empty = dict.fromkeys(("Date", "Creator", "Format", "Type")) if is_svg else None
-        figure.savefig(file, format=ending, dpi=150, metadata=empty)
+        figure.savefig(file, format=ending, dpi=150, metadata=empty, bbox_inches="tight")
 
 
 def _texts(comparison: Comparison, words: Words) -> str:
@@ -122,7 +122,8 @@ def _panels(comparison: Comparison, words: Words) -> Iterator[_Panel]:
         height = rows * (0.9 + 0.3 * arms)
         yield _Panel(words("figure_numbers"), height, lambda part: _boxes(part, comparison, numbers, words))
     for key, is_share in (("figure_points", True), ("figure_percent", False)):
-        made = [d for d in comparison.differences if (d.kind is Kind.share) is is_share and _scale(comparison, d)]
+        made = [d for d in comparison.differences if (d.kind is Kind.share) is is_share and d.found.p is not None]
+        made = [d for d in made if _scale(comparison, d)]
         made = made[: 3 * MOST_PANELS]
         if made:
             title = words(key, against=comparison.against)

@@ -19,7 +19,8 @@ POWER = 0.8
 ALPHA = 0.05
 """The chance, over all comparisons together, with which one is found that is not there."""
 
-MOST = 10_000_000
+MOST = 1_000_000
+"""Nobody plays more to tell a difference; a larger number says only that there is next to none."""
 
 
 def seeds_needed(difference: float, spread: float, comparisons: int, *, is_paired: bool) -> int | None:
@@ -32,7 +33,7 @@ def seeds_needed(difference: float, spread: float, comparisons: int, *, is_paire
         is_paired: whether both arms have the same seeds.
 
     Returns:
-        The number; None where there is no difference, or it would take more than ten millions.
+        The number; None where there is no difference, or it would take more than a million.
     """
     if not difference or spread <= 0:
         return None

@@ -11,18 +11,24 @@ from sim.compare.games import Games
 from sim.compare.sample import Kind
 from sim.compare.words import Words, changed, number, p_value, percent, shown
 
-MOST_SENTENCES = 12
+MOST_SENTENCES = 8
 """More are not read; all comparisons stand in the table."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A title, the columns and the rows; columns from ``right`` on are of numbers."""
+    """A title, the columns and the rows; columns from ``right`` on are of numbers.
+
+    In a grouped one the first cell is the heading of its row and of those below it that have none.
+    """
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     right: int
+    is_grouped: bool = False
+    shared: int | None = None
+    """The column whose cells a narrow screen shows with the heading."""
 
 
 def tables(comparison: Comparison, words: Words) -> Iterator[Table]:
@@ -49,6 +55,8 @@ def told(comparison: Comparison, words: Words) -> list[str]:
     """What the comparisons come to, a sentence each: first what differs, then outcomes, then the rest."""
     order = {Verdict.different: 0, Verdict.small: 1, Verdict.unknown: 2, Verdict.identical: 3}
     made = [d for d in comparison.differences if not d.is_twin]
+    if any(d.verdict is not Verdict.identical for d in made):
+        made = [d for d in made if d.verdict is not Verdict.identical]
     ranked = sorted(made, key=lambda d: (order[d.verdict], not d.measure.startswith("outcome")))
     sentences = [_sentence(d, words, comparison) for d in ranked[:MOST_SENTENCES]]
     rest = ranked[MOST_SENTENCES:]
@@ -113,7 +121,7 @@ def _values(comparison: Comparison, words: Words) -> Table:
         rows.append((label if each.measure != before else "", *_value_row(each)))
         before = each.measure
     columns = tuple(words(key) for key in ("measure", "arm", "n", "value", "interval", "median", "interval"))
-    return Table(words("values"), columns, tuple(rows), 2)
+    return Table(words("values"), columns, tuple(rows), 2, is_grouped=True)
 
 
 def _value_row(each: Estimate) -> tuple[str, ...]:
@@ -136,13 +144,15 @@ def _differences(comparison: Comparison, words: Words) -> Table:
     before = ""
     for each in comparison.differences:
         label = words.measure(each.measure, comparison.sample.currency)
+        if each.kind is Kind.share:
+            label += f"{words('comma')}{words('points')}"
         found = each.found
         more = each.missing if each.verdict is Verdict.unknown else None
         rows.append((
             label if each.measure != before else "",
             each.arm,
             f"{each.n[0]:,}" if each.is_paired else f"{each.n[0]:,}+{each.n[1]:,}",
-            changed(each.kind, found.difference, words("points")),
+            changed(each.kind, found.difference),
             _changes(each.kind, found.interval),
             f"{found.effect:+.2f}",
             words.test(found.test),
@@ -153,7 +163,7 @@ def _differences(comparison: Comparison, words: Words) -> Table:
         before = each.measure
     keys = ("measure", "against", "n", "difference", "interval", "effect", "test", "p", "verdict", "more")
     columns = tuple(words(key, against=comparison.against) for key in keys)
-    return Table(words("differences"), columns, tuple(rows), 2)
+    return Table(words("differences"), columns, tuple(rows), 2, is_grouped=True, shared=keys.index("test"))
 
 
 def _sentence(each: Difference, words: Words, comparison: Comparison) -> str:
@@ -174,11 +184,10 @@ def _sentence(each: Difference, words: Words, comparison: Comparison) -> str:
         return said
     if each.finds is None:
         return said + words("says_none")
-    finds = words("says_finds", n=f"{min(each.n):,}", finds=_size(each.kind, each.finds, unit))
-    more = each.missing
-    return (
-        said + finds + (words("says_needed", size=_size(each.kind, size, unit), more=f"{more:,}") if more else "")
-    )
+    said += words("says_finds", n=f"{min(each.n):,}", finds=_size(each.kind, each.finds, unit))
+    if each.missing:
+        said += words("says_needed", size=_size(each.kind, size, unit), more=f"{each.missing:,}")
+    return said.replace(f"{unit} 的", f"{unit}的")  # no blank between Chinese characters
 
 
 def _size(kind: Kind, value: float, unit: str) -> str:

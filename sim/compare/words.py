@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from sim.compare.sample import Kind
 
 LANGUAGES = ("en", "zh")
@@ -34,6 +36,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "small": ("no such difference", "无此差异"),
     "unknown": ("cannot tell", "无法判断"),
     "identical": ("the same", "完全相同"),
+    "comma": (", ", "，"),
     "points": ("points", "个百分点"),
     "told": ("What is told", "结论"),
     "says_different": ("{arm} differs from {against} in {measure}: {difference} {interval}, p = {p}",
@@ -172,7 +175,9 @@ def number(value: float) -> str:
         return f"{value:,.0f}"
     if value == int(value):
         return f"{value:.0f}"
-    return f"{value:,.{1 if size >= 100 else 2 if size >= 1 else 3}f}" if size >= 0.01 else f"{value:.2g}"
+    if size >= 0.01:
+        return f"{value:,.{1 if size >= 100 else 2 if size >= 1 else 3}f}"
+    return f"{Decimal(f'{value:.2g}'):f}"
 
 
 def shown(kind: Kind, value: float | None) -> str:
