@@ -58,7 +58,6 @@ def to_html(comparison: Comparison, words: Words, place: Path) -> str:
         tables=list(tables(comparison, words)),
         methods=list(methods(comparison, words.language)),
         by_arm={arm: [line for line in lines if line.run.arm == arm] for arm in comparison.sample.arms},
-        folder=os.path.relpath(Path.cwd(), place) if place.resolve() != Path.cwd() else ".",
         is_cut=len(lines) >= MOST_RUNS,
         most=f"{MOST_RUNS:,}",
         has_commands=any(line.command for line in lines),

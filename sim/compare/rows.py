@@ -167,7 +167,7 @@ class Rows:
                     continue
                 place = f"{self.folder.path}:{number}"
                 try:
-                    row = Row.model_validate_json(line)
+                    row = Row.model_validate_json(line.rstrip(b"\r\n"))
                 except ValidationError as error:
                     if not line.endswith(b"\n") and number > 1:
                         self.torn = True
@@ -202,7 +202,9 @@ def _why(place: str, error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     where = ".".join(map(str, first["loc"]))
     if first["type"] == "json_invalid":
-        return f"{place}: not a row of a sweep: {first['msg'].removeprefix('Invalid JSON: ')}"
+        return (
+            f"{place}: not a row of a sweep: {first['msg'].removeprefix('Invalid JSON: ').replace('line 1 ', '')}"
+        )
     if first["type"] == "missing":
         return f"{place}: not a row of a sweep: '{where}' is missing"
     return f"{place}: not a row of a sweep: {f'{where}: ' if where else ''}{first['msg'].lower()}"

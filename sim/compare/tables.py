@@ -46,9 +46,8 @@ def summary(comparison: Comparison, words: Words) -> str:
     sample = comparison.sample
     seeds = {seed for arms in sample.values.values() for units in arms.values() for seed in units}
     runs = sum(tally.runs for tally in sample.arms.values())
-    return words(
-        "summary", arms=len(sample.arms), seeds=f"{len(seeds):,}", runs=f"{runs:,}", against=comparison.against
-    )
+    key = "summary" if len(sample.arms) > 1 else "summary_one"
+    return words(key, arms=len(sample.arms), seeds=f"{len(seeds):,}", runs=f"{runs:,}", against=comparison.against)
 
 
 def told(comparison: Comparison, words: Words) -> list[str]:
@@ -213,7 +212,7 @@ def _games(games: Games, words: Words) -> Iterator[Table]:
         (one, *(f"{games.meetings.get((one, other), 0):,.1f}" if one != other else "" for other in models))
         for one in models
     ]
-    yield Table(f"{words('wins_over')}: {words('over')}", (words("model"), *models), tuple(rows), 1)
+    yield Table(words("wins_over"), (words("model"), *models), tuple(rows), 1)
     rows = []
     for each in games.strengths:
         low, high = each.elo_interval

@@ -10,6 +10,7 @@ LANGUAGES = ("en", "zh")
 
 _WORDS: dict[str, tuple[str, str]] = {
     "title": ("Comparison: {names}", "比较：{names}"),
+    "summary_one": ("one arm, {seeds} seeds, {runs} runs", "1 组，{seeds} 个种子，{runs} 次运行"),
     "summary": ("{arms} arms, {seeds} seeds, {runs} runs; held against {against}",
                 "{arms} 组，{seeds} 个种子，{runs} 次运行；对照组：{against}"),
     "arms": ("Arms", "各组"),
@@ -78,8 +79,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "strength": ("strength, log odds", "实力（对数优势）"),
     "elo": ("Elo", "Elo"),
     "chance": ("beats a mean model", "胜过平均模型的概率"),
-    "wins_over": ("Wins of one model over another", "模型之间的胜负"),
-    "over": ("row wins over column", "行胜列"),
+    "wins_over": ("Wins of a row's model over a column's", "模型之间的胜负（行胜列）"),
     "unbounded": ("Some model never lost to the others: the games set no limit to the strengths, and these are "
                   "held by the half wins alone.",
                   "有模型从未负于其他模型：对局没有给实力设定界限，此处数值仅由附加的半场胜负决定。"),
@@ -101,9 +101,10 @@ _WORDS: dict[str, tuple[str, str]] = {
     "open": ("open", "打开"),
     "runs_title": ("Runs", "运行"),
     "runs_first": ("the first {n}", "前 {n} 次"),
-    "how_to_export": ("A run that has no page yet gets one by the command beside it, typed in {folder}; "
-                      "'sim compare --pages' makes them all.",
-                      "尚无页面的运行，可在 {folder} 中执行旁边的命令生成；sim compare --pages 一次生成全部。"),
+    "how_to_export": ("A run that has no page yet gets one by the command beside it, in the folder of this "
+                      "comparison; 'sim compare --pages' makes them all.",
+                      "尚无页面的运行，可在作此比较的文件夹中执行旁边的命令生成；"
+                      "sim compare --pages 一次生成全部。"),
 }  # fmt: skip
 
 _MEASURES: dict[str, tuple[str, str]] = {
