@@ -114,7 +114,10 @@ def write(folder: Path, rows: Sequence[dict[str, Any]], name: str = "planted") -
     """
     folder.mkdir(parents=True, exist_ok=True)
     arms = {each["arm"]: {} for each in rows}
-    about = {"experiment": {"experiment": name, "world": "planted", "arms": arms}, "cells": len(rows)}
+    about = {
+        "experiment": {"experiment": name, "world": "planted", "arms": arms},
+        "cells": 1 + max((each["cell"] for each in rows), default=-1),
+    }
     (folder / "experiment.json").write_text(json.dumps(about, indent=2), encoding="utf-8")
     lines = "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in rows)
     (folder / "results.jsonl").write_text(lines, encoding="utf-8")

@@ -56,7 +56,7 @@ def test_arms_with_other_seeds_are_held_against_each_other_as_they_are(tmp_path:
 
 
 def test_p_is_corrected_for_all_comparisons_that_were_made(tmp_path: Path) -> None:
-    """Two arms in five measures that differ; of two outcomes one is a comparison, and what never differs is none."""
+    """Two arms in five measures that differ; of two outcomes one counts, and what never differs is none."""
     rows = list(planted.planted(60))
     made = compared(tmp_path / "r", rows)
     tested = [d for d in made.differences if d.found.p is not None and not d.is_twin]
