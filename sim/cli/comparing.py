@@ -210,7 +210,7 @@ def _grouped(shown: Table) -> Iterator[Text]:
         cells = [one_line(row[n]) for n in kept]
         gaps = [" " * (width - cell_len(cell)) for cell, width in zip(cells, widths, strict=True)]
         first, *rest = zip(cells, gaps, strict=True)
-        return f"  {''.join(first)}" + "".join(f"  {gap}{cell}" for cell, gap in rest)
+        return (f"  {''.join(first)}" + "".join(f"  {gap}{cell}" for cell, gap in rest)).rstrip()
 
     yield Text(shown.title, style="italic")
     yield Text(laid(shown.columns), style="bold")
