@@ -93,7 +93,6 @@ class Folder:
     name: str
     arms: tuple[str, ...] = ()
     cells: int | None = None
-    digest: str | None = None
 
     @property
     def root(self) -> Path:
@@ -140,9 +139,8 @@ def _described(file: Path, about: Path, name: str) -> Folder:
     return Folder(
         file,
         given if isinstance(given, str) else name,
-        () if axes or not isinstance(arms, dict | list) else tuple(map(str, arms)),
+        () if axes or not isinstance(arms, dict | list) else tuple(arm for arm in arms if isinstance(arm, str)),
         cells if isinstance(cells, int) else len(cells) if isinstance(cells, list) else None,
-        found.get("digest") if isinstance(found.get("digest"), str) else None,
     )
 
 

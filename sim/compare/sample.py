@@ -6,6 +6,7 @@ once; with one run a seed, which is usual, a unit is a run.
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -182,7 +183,9 @@ class _Reader:
             self.odd.add(name)
 
     def _number(self, name: str, value: float | None, arm: str, seed: int, kind: Kind = Kind.number) -> None:
-        if value is not None:
+        if value is not None and not math.isfinite(value):
+            self.odd.add(name)
+        elif value is not None:
             self.kinds.setdefault(name, kind)
             self.numbers[name].setdefault(arm, {}).setdefault(seed, Mean()).add(value)
 

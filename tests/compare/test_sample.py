@@ -57,6 +57,13 @@ def test_facts_and_measures_are_numbers_shares_or_a_share_for_each_text(tmp_path
     assert found.unread == ["list"]
 
 
+def test_a_number_that_is_none_is_not_compared(tmp_path: Path) -> None:
+    """A function that divided by nothing; the other runs count."""
+    rows = [planted.row(n, "a", n + 1, measures={"ratio": 0.5 if n else float("nan")}) for n in range(2)]
+    found = sample(tmp_path / "r", rows)
+    assert (found.units("ratio", "a"), found.unread) == ({2: 0.5}, ["ratio"])
+
+
 def test_a_text_with_many_values_is_no_result(tmp_path: Path) -> None:
     """A name or a sentence would make a comparison of each run."""
     rows = [planted.row(n, "a", n + 1, facts={"name": f"n{n}"}) for n in range(13)]

@@ -1,7 +1,11 @@
 """The tests and intervals against values that were published, and against each other."""
 
+from random import Random
+
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from sim.compare.estimates import estimate, mean_interval
@@ -109,6 +113,46 @@ def test_many_values_without_pairs_are_tested_by_welch() -> None:
 def test_cliffs_delta_tells_how_many_pairs_are_higher(first: list[float], effect: float) -> None:
     """From all lower to all higher."""
     assert unpaired(Kind.number, np.array(first), np.array([3.0, 4.0])).effect == pytest.approx(effect)
+
+
+VALUES = st.lists(st.integers(-20, 20).map(float), min_size=3, max_size=35)
+
+
+def mirrored(found: Found, other: Found) -> None:
+    """The second is the first the other way about."""
+    assert other.test == found.test
+    assert other.difference == pytest.approx(-found.difference, abs=1e-9)
+    assert other.effect == pytest.approx(-found.effect, abs=1e-9)
+    assert other.p == (None if found.p is None else pytest.approx(found.p, rel=1e-6))
+    low, high = found.interval
+    assert other.interval == pytest.approx(
+        (None if high is None else -high, None if low is None else -low), abs=1e-6
+    )
+
+
+@settings(max_examples=15)
+@given(VALUES, st.randoms(use_true_random=False))
+def test_what_is_said_of_two_arms_is_said_the_other_way_about(values: list[float], random: Random) -> None:
+    """Whatever the values and their ties: the difference and its ends change their signs, p is the same."""
+    first = np.array(values)
+    second = np.array([value + random.choice([-2.0, 0.0, 0.0, 1.0]) for value in values])
+    mirrored(paired(Kind.number, first, second), paired(Kind.number, second, first))
+    mirrored(unpaired(Kind.number, first, second[1:]), unpaired(Kind.number, second[1:], first))
+
+
+@given(*[st.integers(0, 30)] * 4)
+def test_an_interval_of_paired_shares_holds_their_difference(
+    both: int, first: int, second: int, neither: int
+) -> None:
+    """Within -1 and 1, and the other way about it is mirrored."""
+    n = both + first + second + neither
+    assume(n > 0)
+    low, high = paired_newcombe(both, first, second, neither)
+    assert low is not None
+    assert high is not None
+    assert -1 <= low <= (first - second) / n + 1e-9
+    assert (first - second) / n - 1e-9 <= high <= 1
+    assert paired_newcombe(both, second, first, neither) == pytest.approx((-high, -low))
 
 
 def test_marks_are_tested_by_ranks_however_many_there_are() -> None:
