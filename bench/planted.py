@@ -133,8 +133,8 @@ def rates(experiments: int, seeds: int, folder: Path) -> dict[str, float]:
         arms' shares (``share``), their mean turns (``mean``), the difference of the better arm (``difference``).
     """
     from sim.compare.comparison import Verdict, compare  # noqa: PLC0415 - of an extra
+    from sim.compare.reading import read  # noqa: PLC0415
     from sim.compare.rows import open_folder  # noqa: PLC0415
-    from sim.compare.sample import read  # noqa: PLC0415
 
     truth = _mean_turns()
     counts = dict.fromkeys(("found", "false", "share", "mean", "difference"), 0.0)

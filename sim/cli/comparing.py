@@ -106,8 +106,9 @@ def compare(
         raise DefinitionError("sim compare needs: pip install 'roleplay-sim[compare]'") from None
     from sim.compare.comparison import Correction  # noqa: PLC0415
     from sim.compare.comparison import compare as compared  # noqa: PLC0415
+    from sim.compare.reading import read  # noqa: PLC0415
     from sim.compare.rows import open_folder  # noqa: PLC0415
-    from sim.compare.sample import By, read  # noqa: PLC0415
+    from sim.compare.sample import By  # noqa: PLC0415
     from sim.compare.words import Words  # noqa: PLC0415
 
     sample = read([open_folder(path) for path in results], By(by))

@@ -8,8 +8,8 @@ import pytest
 from statsmodels.stats.multitest import multipletests
 
 from sim.compare.comparison import Comparison, Correction, Difference, Verdict, compare
+from sim.compare.reading import read
 from sim.compare.rows import open_folder
-from sim.compare.sample import read
 from sim.errors import DefinitionError
 
 

@@ -23,9 +23,9 @@ from selenium.webdriver.common.by import By
 
 from sim.compare.comparison import Comparison, compare
 from sim.compare.figures import draw, svgs
+from sim.compare.reading import read
 from sim.compare.report import to_html
 from sim.compare.rows import open_folder
-from sim.compare.sample import read
 from sim.compare.words import Words
 
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")

@@ -10,8 +10,9 @@ import pytest
 
 from sim.compare.comparison import Comparison, Correction, compare
 from sim.compare.methods import methods
+from sim.compare.reading import read
 from sim.compare.rows import open_folder
-from sim.compare.sample import Kind, read
+from sim.compare.sample import Kind
 from sim.compare.tables import notes, tables, told
 from sim.compare.words import _MEASURES, _WORDS, Words, changed, number, p_value, shown
 from sim.compare.writing import COLUMNS, as_json, to_csv, to_markdown

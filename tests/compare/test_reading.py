@@ -6,8 +6,9 @@ from typing import Any
 import planted
 import pytest
 
+from sim.compare.reading import read
 from sim.compare.rows import open_folder
-from sim.compare.sample import By, Kind, Sample, read
+from sim.compare.sample import By, Kind, Sample
 from sim.errors import DefinitionError
 
 
@@ -55,6 +56,13 @@ def test_facts_and_measures_are_numbers_shares_or_a_share_for_each_text(tmp_path
     assert found.units("ward:east", "a") == {1: 1.0, 2: 0.0}
     assert found.units("x", "a") == {1: 0.0, 2: 1.0}
     assert found.unread == ["list"]
+
+
+def test_a_fact_with_the_name_of_a_measure_is_told_apart(tmp_path: Path) -> None:
+    """And a function with the name of a fact."""
+    row = planted.row(0, "a", 1, turns=10, facts={"turns": 3, "fee": 5}, measures={"fee": 7})
+    found = sample(tmp_path / "r", [row])
+    assert [found.units(name, "a")[1] for name in ("turns", "facts.turns", "fee", "measures.fee")] == [10, 3, 5, 7]
 
 
 def test_a_number_that_is_none_is_not_compared(tmp_path: Path) -> None:
