@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -98,13 +99,9 @@ def compare(
     """
     form = _form(to, out)
     sizes = _sizes(effect or [])
-    try:
-        import matplotlib  # noqa: F401, PLC0415 - an extra, as are the next two
-        import scipy  # noqa: F401, PLC0415
-        import statsmodels  # noqa: F401, PLC0415
-    except ImportError:
-        raise DefinitionError("sim compare needs: pip install 'roleplay-sim[compare]'") from None
-    from sim.compare.comparison import Correction  # noqa: PLC0415
+    if any(find_spec(library) is None for library in ("matplotlib", "scipy", "statsmodels")):
+        raise DefinitionError("sim compare needs: pip install 'roleplay-sim[compare]'")
+    from sim.compare.comparison import Correction  # noqa: PLC0415 - stands on the extra
     from sim.compare.comparison import compare as compared  # noqa: PLC0415
     from sim.compare.reading import read  # noqa: PLC0415
     from sim.compare.rows import open_folder  # noqa: PLC0415

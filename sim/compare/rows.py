@@ -157,9 +157,14 @@ class Rows:
         """Read the rows.
 
         Raises:
-            ResultsError: for a line that is no row, a cell that stands there twice, or a row of another experiment.
+            ResultsError: for a line that is no row, a cell that stands there twice, or a row of another experiment;
+                or if the file cannot be read.
         """
-        with self.folder.path.open("rb") as file:
+        try:
+            file = self.folder.path.open("rb")
+        except OSError as error:
+            raise ResultsError(f"{self.folder.path}: cannot be read: {error.strerror}") from None
+        with file:
             for number, line in enumerate(file, 1):
                 if not line.strip():
                     continue

@@ -123,6 +123,17 @@ def test_a_file_of_something_else_is_told_with_its_line(tmp_path: Path, line: st
     assert problem(folder) == f"/results.jsonl:1: {told}"
 
 
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    """Bytes that are no text, or no file at all."""
+    folder = written(tmp_path / "r")
+    (folder / "results.jsonl").write_bytes(b"\xff\xfe\x00\n" * 2)
+    assert problem(folder).startswith("/results.jsonl:1: not a row of a sweep: ")
+    found = open_folder(folder)
+    (folder / "results.jsonl").unlink()
+    with pytest.raises(ResultsError, match=r"results.jsonl: cannot be read: No such file"):
+        list(Rows(found))
+
+
 def test_a_value_of_another_type_is_told_with_its_key(tmp_path: Path) -> None:
     """The path leads into what is nested."""
     folder = written(tmp_path / "r")
