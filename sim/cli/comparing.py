@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
@@ -98,25 +98,11 @@ def compare(
     Example: sim compare results/second_doctor --against one_doctor -o report.html
     """
     form = _form(to, out)
-    sizes = _sizes(effect or [])
     if any(find_spec(library) is None for library in ("matplotlib", "scipy", "statsmodels")):
         raise DefinitionError("sim compare needs: pip install 'roleplay-sim[compare]'")
-    from sim.compare.comparison import Correction  # noqa: PLC0415 - stands on the extra
-    from sim.compare.comparison import compare as compared  # noqa: PLC0415
-    from sim.compare.reading import read  # noqa: PLC0415
-    from sim.compare.rows import open_folder  # noqa: PLC0415
-    from sim.compare.sample import By  # noqa: PLC0415
-    from sim.compare.words import Words  # noqa: PLC0415
+    from sim.compare.words import Words  # noqa: PLC0415 - not needed for `sim --help`
 
-    sample = read([open_folder(path) for path in results], By(by))
-    made = compared(
-        sample,
-        by=By(by),
-        against=against,
-        measures=measure or [],
-        correction=Correction(correct),
-        effects=sizes,
-    )
+    made = _compared(results, by, against, measure or [], _sizes(effect or []), correct)
     words = Words(lang.value)
     if pages:
         _export(made)
@@ -128,6 +114,29 @@ def compare(
         _print(made, words)
     if form is not None:
         _write(form, made, words, out, is_quiet=as_json)
+
+
+def _compared(
+    results: Sequence[Path],
+    by: Arms,
+    against: str | None,
+    measures: Sequence[str],
+    effects: Mapping[str, float],
+    correct: Corrections,
+) -> Comparison:
+    from sim.compare.comparison import Correction, compare  # noqa: PLC0415 - stands on the extra
+    from sim.compare.reading import read  # noqa: PLC0415
+    from sim.compare.rows import open_folder  # noqa: PLC0415
+    from sim.compare.sample import By  # noqa: PLC0415
+
+    return compare(
+        read([open_folder(path) for path in results], By(by)),
+        by=By(by),
+        against=against,
+        measures=measures,
+        correction=Correction(correct),
+        effects=effects,
+    )
 
 
 def _form(to: Form | None, out: Path | None) -> Form | None:

@@ -165,27 +165,41 @@ def _named(sample: Sample, name: str) -> list[str]:
     return [m for m in sample.values if m == name or m.startswith(f"{name}:")]
 
 
-def _held(sample: Sample, measures: Iterable[str], arms: Sequence[str], base: str) -> Iterable[Difference]:
+def _held(sample: Sample, measures: Sequence[str], arms: Sequence[str], base: str) -> Iterable[Difference]:
     """The comparisons, before they are corrected."""
-    values = list(measures)
-    for measure in values:
-        family = [m for m in sample.values if ":" in m and m.partition(":")[0] == measure.partition(":")[0]]
-        is_twin = len(family) == 2 and measure == family[1] and family[0] in values
-        for arm in arms:
-            first, second = sample.units(measure, arm), sample.units(measure, base)
-            if first and second:
-                yield replace(_one(measure, sample.kinds[measure], arm, base, first, second), is_twin=is_twin)
+    for measure in measures:
+        kind = sample.kinds[measure]
+        family = [m for m in sample.values if kind is Kind.share and m.startswith(f"{measure.partition(':')[0]}:")]
+        is_twin = len(family) == 2 and measure == family[1] and family[0] in measures
+        second = sample.units(measure, base)
+        sides = {arm: _sides(sample.units(measure, arm), second) for arm in arms if sample.units(measure, arm)}
+        if not second:
+            continue
+        by_ranks = any(testing.are_few(kind, s.first, s.second, is_paired=s.is_paired) for s in sides.values())
+        for arm, s in sides.items():
+            test = testing.paired if s.is_paired else testing.unpaired
+            found = test(kind, s.first, s.second, by_ranks=by_ranks)
+            n = (len(s.first), len(s.second))
+            yield Difference(measure, arm, base, kind, s.is_paired, n, s.left_out, found, is_twin=is_twin)
 
 
-def _one(measure: str, kind: Kind, arm: str, base: str, first: Units, second: Units) -> Difference:
+@dataclass(frozen=True)
+class _Sides:
+    """The values of two arms: of the same seeds in the same order, or of whatever seeds each has."""
+
+    first: np.ndarray
+    second: np.ndarray
+    is_paired: bool
+    left_out: int = 0
+
+
+def _sides(first: Units, second: Units) -> _Sides:
     common = sorted(first.keys() & second.keys())
-    if 2 * len(common) >= max(len(first), len(second)):
+    if common and 2 * len(common) >= max(len(first), len(second)):
         a, b = (np.array([units[seed] for seed in common]) for units in (first, second))
-        left_out = len(first.keys() | second.keys()) - len(common)
-        found = testing.paired(kind, a, b)
-        return Difference(measure, arm, base, kind, True, (len(common), len(common)), left_out, found)
+        return _Sides(a, b, True, len(first.keys() | second.keys()) - len(common))
     a, b = (np.array(list(units.values())) for units in (first, second))
-    return Difference(measure, arm, base, kind, False, (len(a), len(b)), 0, testing.unpaired(kind, a, b))
+    return _Sides(a, b, False)
 
 
 def _judged(

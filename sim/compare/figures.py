@@ -145,6 +145,14 @@ def _colour(comparison: Comparison, arm: str) -> str:
     return _COLOURS[list(comparison.sample.arms).index(arm) % len(_COLOURS)]
 
 
+def _arm_label(comparison: Comparison, arm: str) -> str:
+    """An arm of a grid by its values alone: ``variant=day,lang=zh`` is ``day, zh``."""
+    arms = [[part.partition("=") for part in name.split(",")] for name in comparison.sample.arms]
+    if all(equals for parts in arms for _, equals, _ in parts):
+        return ", ".join(part.partition("=")[2] for part in arm.split(","))
+    return arm
+
+
 def _label(text: str, most: int = 42) -> str:
     shown = one_line(text)
     return shown if len(shown) <= most else shown[: most - 1] + "…"
@@ -166,7 +174,7 @@ def _shares(part: Any, comparison: Comparison, measures: list[str], words: Words
             at = place + (arms.index(each.arm) - (len(arms) - 1) / 2) * step
             _whisker(chart, at, each, _colour(comparison, each.arm), 100)
     for arm in arms:
-        chart.plot([], [], "o-", color=_colour(comparison, arm), label=f" {_label(arm)}")
+        chart.plot([], [], "o-", color=_colour(comparison, arm), label=f" {_label(_arm_label(comparison, arm))}")
     chart.set_yticks(range(len(measures)), [_label(words.measure(m)) for m in measures])
     chart.set_ylim(len(measures) - 0.4, -0.6)
     chart.set_xlim(-2, 102)
@@ -190,7 +198,11 @@ def _boxes(part: Any, comparison: Comparison, measures: list[str], words: Words)
         for line in (*boxes["medians"], *boxes["whiskers"], *boxes["caps"]):
             line.set(color="#888", linewidth=0.8)
         chart.set_title(_label(words.measure(measure, comparison.sample.currency), 24), loc="left", fontsize=9)
-        names = [_label(each.arm, 18) for each in found] if column % 3 == 0 else [""] * len(found)
+        names = (
+            [_label(_arm_label(comparison, each.arm), 18) for each in found]
+            if column % 3 == 0
+            else [""] * len(found)
+        )
         chart.set_yticks(range(1, len(found) + 1), names)
         chart.invert_yaxis()
         chart.locator_params(axis="x", nbins=4)
@@ -218,7 +230,10 @@ def _forest(comparison: Comparison, made: list[Difference], words: Words) -> _Dr
             fill = colour if is_different else "white"
             chart.plot([each.found.difference * scale], [at], "o", color=colour, markerfacecolor=fill, markersize=5)
         chart.axvline(0, color="#555", linewidth=0.8)
-        labels = (f"{words.measure(d.measure, comparison.sample.currency)} · {d.arm}" for d in made)
+        labels = (
+            f"{words.measure(d.measure, comparison.sample.currency)} · {_arm_label(comparison, d.arm)}"
+            for d in made
+        )
         chart.set_yticks(range(len(made)), [_label(label) for label in labels])
         chart.set_ylim(len(made) - 0.4, -0.6)
         chart.set_xlabel(words("points") if made[0].kind is Kind.share else "%")

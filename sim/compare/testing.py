@@ -45,8 +45,24 @@ class Found:
     """The standard deviation that the power of a further experiment depends on."""
 
 
-def paired(kind: Kind, first: np.ndarray, second: np.ndarray) -> Found:
-    """Hold the values of one arm against those of another, seed by seed; at least one pair."""
+def are_few(kind: Kind, first: np.ndarray, second: np.ndarray, *, is_paired: bool) -> bool:
+    """Whether what differs is too little for a t test, though something does; marks always go by ranks."""
+    if is_paired:
+        change = first - second
+        return bool(change.any()) and (
+            kind is Kind.mark or np.count_nonzero(change) < ENOUGH or bool(np.ptp(change) == 0)
+        )
+    whole = np.concatenate([first, second])
+    is_same = min(np.ptp(first), np.ptp(second)) == 0
+    return bool(np.ptp(whole)) and (kind is Kind.mark or min(len(first), len(second)) < ENOUGH or bool(is_same))
+
+
+def paired(kind: Kind, first: np.ndarray, second: np.ndarray, *, by_ranks: bool | None = None) -> Found:
+    """Hold the values of one arm against those of another, seed by seed; at least one pair.
+
+    Numbers go by ranks where they are few; ``by_ranks`` says so for all arms of a measure, so that their differences
+    are of one kind.
+    """
     change = first - second
     effect, spread = _matched(change), float(change.std(ddof=1)) if len(change) > 1 else 0.0
     if kind is Kind.share and is_binary(first) and is_binary(second):
@@ -57,7 +73,7 @@ def paired(kind: Kind, first: np.ndarray, second: np.ndarray) -> Found:
         return Found("mcnemar", "risk", (b - c) / len(change), interval, "newcombe_paired", p, effect, spread)
     if not change.any():
         return Found("none", "mean", 0.0, (0.0, 0.0), "same", None, 0.0, spread)
-    if kind is not Kind.mark and np.count_nonzero(change) >= ENOUGH and spread > 0:
+    if not (are_few(kind, first, second, is_paired=True) if by_ranks is None else by_ranks):
         p = float(stats.ttest_rel(first, second).pvalue)
         return Found("t_paired", "mean", float(change.mean()), t_interval(change), "t", p, effect, spread)
     with warnings.catch_warnings():
@@ -72,8 +88,11 @@ def paired(kind: Kind, first: np.ndarray, second: np.ndarray) -> Found:
     return Found("wilcoxon", "mean", float(change.mean()), interval, method, p, effect, spread)
 
 
-def unpaired(kind: Kind, first: np.ndarray, second: np.ndarray) -> Found:
-    """Hold the values of one arm against those of another, whose seeds are others; at least one of each."""
+def unpaired(kind: Kind, first: np.ndarray, second: np.ndarray, *, by_ranks: bool | None = None) -> Found:
+    """Hold the values of one arm against those of another, whose seeds are others; at least one of each.
+
+    ``by_ranks`` is as in ``paired``.
+    """
     m, n = len(first), len(second)
     difference = float(first.mean() - second.mean())
     spread = float(np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / 2)) if min(m, n) > 1 else 0.0
@@ -90,7 +109,8 @@ def unpaired(kind: Kind, first: np.ndarray, second: np.ndarray) -> Found:
     student = stats.ttest_ind(first, second, equal_var=False) if varies else None
     bounds = student.confidence_interval(LEVEL) if student is not None else None
     welch: Interval = (float(bounds.low), float(bounds.high)) if bounds is not None else (None, None)
-    if kind is not Kind.mark and min(m, n) >= ENOUGH and student is not None:
+    is_few = are_few(kind, first, second, is_paired=False) if by_ranks is None else by_ranks
+    if student is not None and not is_few:
         return Found("welch", "mean", difference, welch, "t", float(student.pvalue), effect, spread)
     p = float(stats.mannwhitneyu(first, second).pvalue)
     if max(m, n) <= MOST_FOR_RANKS:

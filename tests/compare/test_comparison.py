@@ -81,6 +81,24 @@ def test_the_second_of_two_outcomes_says_what_the_first_says(tmp_path: Path) -> 
     assert won.found.difference == pytest.approx(-lost.found.difference)
 
 
+def test_the_arms_of_a_measure_are_tested_alike(tmp_path: Path) -> None:
+    """Where one has too few seeds for a t test, the others go by ranks too: their differences are of one kind."""
+    rows = [r for r in planted.planted(40) if r["arm"] != "better" or r["seed"] > 15]
+    made = compared(tmp_path / "r", rows, measures=["turns"])
+    assert [(d.n[0], d.found.test) for d in made.differences] == [(25, "wilcoxon"), (40, "wilcoxon")]
+    alone = compared(tmp_path / "s", [r for r in rows if r["arm"] != "better"], measures=["turns"])
+    assert [(d.n[0], d.found.test) for d in alone.differences] == [(40, "t_paired")]
+
+
+def test_costs_in_two_currencies_are_two_comparisons(tmp_path: Path) -> None:
+    """Only of two outcomes one says what the other says."""
+    rows = list(planted.planted(40))
+    for row in rows:
+        row["currency"] = "USD" if row["seed"] % 2 else "CNY"
+    made = compared(tmp_path / "r", rows, measures=["cost"])
+    assert (made.measures, made.comparisons) == (("cost:USD", "cost:CNY"), 4)
+
+
 def test_what_is_too_little_to_tell_is_said_with_how_much_would(tmp_path: Path) -> None:
     """A difference that was asked for is planned for, instead of the one that was seen."""
     rows = list(planted.planted(40))
