@@ -189,6 +189,10 @@ def read(folders: Iterable[Folder], by: By = By.arm) -> Sample:
         reader.sample.torn |= rows.torn
         reader.sample.missing += max(0, (folder.cells or 0) - count)
     reader.sample.names = names
+    if len(given) == 1:  # in the order of the experiment, wherever a sweep began
+        order = {arm: number for number, arm in enumerate(given[0].arms)}
+        arms = reader.sample.arms
+        reader.sample.arms = {arm: arms[arm] for arm in sorted(arms, key=lambda arm: order.get(arm, len(order)))}
     return reader.finish()
 
 

@@ -49,19 +49,18 @@ def are_few(kind: Kind, first: np.ndarray, second: np.ndarray, *, is_paired: boo
     """Whether what differs is too little for a t test, though something does; marks always go by ranks."""
     if is_paired:
         change = first - second
-        return bool(change.any()) and (
-            kind is Kind.mark or np.count_nonzero(change) < ENOUGH or bool(np.ptp(change) == 0)
-        )
+        is_same = bool(np.ptp(change) == 0)
+        return bool(change.any()) and (kind is Kind.mark or int(np.count_nonzero(change)) < ENOUGH or is_same)
     whole = np.concatenate([first, second])
-    is_same = min(np.ptp(first), np.ptp(second)) == 0
-    return bool(np.ptp(whole)) and (kind is Kind.mark or min(len(first), len(second)) < ENOUGH or bool(is_same))
+    is_same = bool(min(np.ptp(first), np.ptp(second)) == 0)
+    return bool(np.ptp(whole)) and (kind is Kind.mark or min(len(first), len(second)) < ENOUGH or is_same)
 
 
 def paired(kind: Kind, first: np.ndarray, second: np.ndarray, *, by_ranks: bool | None = None) -> Found:
     """Hold the values of one arm against those of another, seed by seed; at least one pair.
 
-    Numbers go by ranks where they are few; ``by_ranks`` says so for all arms of a measure, so that their differences
-    are of one kind.
+    Numbers go by ranks where they are few; ``by_ranks`` says so for all arms of a measure, so that their
+    differences are of one kind.
     """
     change = first - second
     effect, spread = _matched(change), float(change.std(ddof=1)) if len(change) > 1 else 0.0

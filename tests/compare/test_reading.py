@@ -130,6 +130,15 @@ def test_arms_can_be_made_by_something_else(tmp_path: Path, by: By, arms: list[s
     assert list(sample(tmp_path / "r", rows, by=by).arms) == arms
 
 
+def test_arms_stand_in_the_order_of_the_experiment(tmp_path: Path) -> None:
+    """Whatever row comes first."""
+    rows = list(planted.planted(3))
+    folder = planted.write(tmp_path / "r", rows)
+    path = folder / "results.jsonl"
+    path.write_text("".join(path.read_text(encoding="utf-8").splitlines(keepends=True)[2:]), encoding="utf-8")
+    assert list(read([open_folder(folder)]).arms) == ["plain", "better", "same"]
+
+
 def test_arms_of_several_folders_are_told_apart(tmp_path: Path) -> None:
     """By the name of the experiment, or of the folder where these are the same."""
     one = planted.write(tmp_path / "before", [planted.row(0, "a", 1)])
