@@ -12,9 +12,10 @@ from typing import Any
 import networkx as nx
 import numpy as np
 import statsmodels.api as sm
+from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from sim.compare.estimates import Interval
+from sim.compare.estimates import LEVEL, Interval, within
 from sim.compare.sample import Game
 
 RESAMPLES = 400
@@ -113,7 +114,7 @@ def _rates(blocks: Sequence[Sequence[Game]], weights: np.ndarray) -> Iterable[Wi
         drawn = weights @ table
         with np.errstate(invalid="ignore", divide="ignore"):
             shares = drawn[:, 1] / drawn[:, 0]
-        interval = _middle(shares[np.isfinite(shares)], len(blocks))
+        interval = within(_around(wins / seats, shares[np.isfinite(shares)], len(blocks)), 0, 1)
         if wins in {0, seats}:  # drawn anew it is the same each time, which is no reason to be sure
             there = int((table[:, 0] > 0).sum())
             ends = proportion_confint(there if wins else 0, there, method="wilson")
@@ -154,7 +155,7 @@ def _strengths(pairs: Sequence[Mapping[tuple[str, str], float]], weights: np.nda
     # Ford 1957: the likelihood has a largest value only where each has beaten each, by way of others or not.
     is_bounded = nx.is_strongly_connected(nx.DiGraph(list(whole)))
     for n in sorted(range(len(models)), key=lambda n: -best[n]):
-        yield Strength(models[n], float(best[n]), _middle(drawn[:, n], len(pairs)), is_bounded)
+        yield Strength(models[n], float(best[n]), _around(float(best[n]), drawn[:, n], len(pairs)), is_bounded)
 
 
 def _fitted(design: np.ndarray, wins: np.ndarray) -> np.ndarray:
@@ -169,9 +170,9 @@ def _fitted(design: np.ndarray, wins: np.ndarray) -> np.ndarray:
     return np.asarray(found - found.mean())
 
 
-def _middle(values: np.ndarray, blocks: int) -> Interval:
-    """The middle 95 % of what drawing the blocks anew gave."""
-    if blocks < 2 or not len(values):
+def _around(value: float, drawn: np.ndarray, blocks: int) -> Interval:
+    """An interval as wide as what drawing the blocks anew spreads, by Student's quantile for so many blocks."""
+    if blocks < 2 or len(drawn) < 2:
         return None, None
-    low, high = np.quantile(values, (0.025, 0.975))
-    return float(low), float(high)
+    reach = float(stats.t.ppf(0.5 + LEVEL / 2, blocks - 1) * drawn.std(ddof=1))
+    return value - reach, value + reach

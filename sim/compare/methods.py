@@ -101,10 +101,12 @@ _METHODS: dict[str, tuple[str, str]] = {
         " --effect 指定的差异，未指定则用观察到的差异；后者本身不确定，故仅为粗略数。",
     ),
     "games": (
-        "Wins: intervals by drawing blocks (seeds) anew, 400 times by a fixed seed; a rate of 0 % or 100 % "
-        "has Wilson's interval over its blocks. A seat wins with its side, so a rate by card also tells "
-        "which side is strong.",
-        "胜率：以固定种子重抽区组（种子）400 次得区间；0 % 或 100 % 用按区组数的 Wilson 区间。座位随阵营取胜"
+        "Wins and strengths: bootstrap intervals, the standard error from drawing blocks (seeds) anew, 400 "
+        "times by a fixed seed, with Student's quantile (Efron and Tibshirani 1993, chapter 12); a rate of "
+        "0 % or 100 % has Wilson's interval over its blocks. A seat wins with its side, so a rate by card "
+        "also tells which side is strong.",
+        "胜率与实力：自助法区间，以固定种子重抽区组（种子）400 次得标准误，配 Student 分位数（Efron 与"
+        " Tibshirani 1993，第 12 章）；0 % 或 100 % 用按区组数的 Wilson 区间。座位随阵营取胜"
         "，因此按身份的胜率也反映阵营强弱。",
     ),
     "strengths": (
