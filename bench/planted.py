@@ -115,7 +115,8 @@ def write(folder: Path, rows: Sequence[dict[str, Any]], name: str = "planted") -
     folder.mkdir(parents=True, exist_ok=True)
     arms = {each["arm"]: {} for each in rows}
     about = {
-        "experiment": {"experiment": name, "world": "planted", "arms": arms},
+        "experiment": name,
+        "decides": {"experiment": name, "arms": arms},
         "cells": 1 + max((each["cell"] for each in rows), default=-1),
     }
     (folder / "experiment.json").write_text(json.dumps(about, indent=2), encoding="utf-8")

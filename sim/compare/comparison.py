@@ -131,7 +131,7 @@ def compare(
 def _arms(sample: Sample, against: str | None) -> list[str]:
     if against is not None and against not in sample.arms:
         raise DefinitionError(f"--against {against}: there is no such arm{did_you_mean(against, sample.arms)}")
-    if not any(tally.done for tally in sample.arms.values()):
+    if not any(tally.counted for tally in sample.arms.values()):
         tally = next(iter(sample.arms.values()))
         why = f"; the first error: {tally.error}" if tally.error else ""
         raise DefinitionError(f"{', '.join(sample.names)}: no run was done, so nothing can be compared{why}")
@@ -142,7 +142,7 @@ def _arms(sample: Sample, against: str | None) -> list[str]:
         )
     if against is not None and not sample.arms[against].done:
         raise DefinitionError(f"--against {against}: no run of this arm was done")
-    return [arm for arm, tally in sample.arms.items() if tally.done]
+    return [arm for arm, tally in sample.arms.items() if tally.counted]
 
 
 def _chosen(sample: Sample, measures: Sequence[str], effects: Mapping[str, float]) -> list[str]:

@@ -70,12 +70,13 @@ class _Reader:
         """Take a row in."""
         tally = self.sample.arms.setdefault(arm, Tally())
         tally.runs += 1
-        if row.status == "done":
+        if row.is_measured:
             self._measure(row, arm)
-        elif row.status == "over_budget":
+        if row.status == "over_budget":
             tally.over_budget += 1
-        else:
+        elif row.status != "done":
             tally.failed += 1
+            tally.broken += row.is_measured
             tally.error = tally.error or row.error
         if len(self.sample.runs) < MOST_RUNS:
             log = root / row.log if row.log else None

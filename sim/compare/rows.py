@@ -75,7 +75,14 @@ class Row(BaseModel):
     measures: dict[str, Any] | None = None
     judged: Judged | None = None
     seats: dict[str, Seat] | None = None
+    trace: str | None = None
     log: str | None = None
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the run was played to its end and stands for its arm: done, or failed by a rule that it broke."""
+        is_broken = self.status == "failed" and bool(self.breaches) and self.trace is not None
+        return self.status == "done" or is_broken
 
 
 class ResultsError(SimError):
@@ -131,16 +138,13 @@ def _described(file: Path, about: Path, name: str) -> Folder:
         raise ResultsError(f"{about}: cannot be read as JSON: {error}") from None
     if not isinstance(found, dict):
         raise ResultsError(f"{about}: not the description of an experiment")
-    inner = found.get("experiment")
-    spec = inner if isinstance(inner, dict) else found
-    arms, axes = spec.get("arms"), spec.get("axes")
-    given = spec.get("experiment")
-    cells = found.get("cells")
+    decides, given, cells = found.get("decides"), found.get("experiment"), found.get("cells")
+    arms = decides.get("arms") if isinstance(decides, dict) else None
     return Folder(
         file,
         given if isinstance(given, str) else name,
-        () if axes or not isinstance(arms, dict | list) else tuple(arm for arm in arms if isinstance(arm, str)),
-        cells if isinstance(cells, int) else len(cells) if isinstance(cells, list) else None,
+        tuple(arms) if isinstance(arms, dict) else (),
+        cells if isinstance(cells, int) else None,
     )
 
 

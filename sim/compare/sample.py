@@ -44,17 +44,23 @@ class By(StrEnum):
 
 @dataclass
 class Tally:
-    """How the runs of an arm ended."""
+    """How the runs of an arm ended; ``broken`` are those that failed by a rule they broke, and count all the same."""
 
     runs: int = 0
     failed: int = 0
+    broken: int = 0
     over_budget: int = 0
     error: str | None = None
 
     @property
     def done(self) -> int:
-        """The runs that count."""
+        """The runs that neither failed nor were over the budget."""
         return self.runs - self.failed - self.over_budget
+
+    @property
+    def counted(self) -> int:
+        """The runs that are measured."""
+        return self.done + self.broken
 
 
 @dataclass(frozen=True)

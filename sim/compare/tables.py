@@ -93,8 +93,10 @@ _CORRECTIONS = {
 
 def _losses(comparison: Comparison, words: Words) -> Iterator[str]:
     for arm, tally in comparison.sample.arms.items():
-        if tally.failed:
-            yield words("failures", n=f"{tally.failed:,}", arm=arm)
+        if tally.broken:
+            yield words("broken", n=f"{tally.broken:,}", arm=arm)
+        if tally.failed > tally.broken:
+            yield words("failures", n=f"{tally.failed - tally.broken:,}", arm=arm)
     lost: dict[str, int] = {}
     for each in comparison.differences:
         lost[each.arm] = max(lost.get(each.arm, 0), each.left_out)
@@ -153,7 +155,7 @@ def _differences(comparison: Comparison, words: Words) -> Table:
             f"{each.n[0]:,}" if each.is_paired else f"{each.n[0]:,}+{each.n[1]:,}",
             changed(each.kind, found.difference),
             _changes(each.kind, found.interval),
-            f"{found.effect:+.2f}",
+            f"{found.effect:+z.2f}",
             words.test(found.test),
             p_value(each.p),
             words(each.verdict.value),
@@ -217,9 +219,9 @@ def _games(games: Games, words: Words) -> Iterator[Table]:
     for each in games.strengths:
         low, high = each.elo_interval
         elo = "" if low is None or high is None else f"[{low:,.0f}, {high:,.0f}]"
-        interval = ", ".join("…" if end is None else f"{end:+.2f}" for end in each.interval)
+        interval = ", ".join("…" if end is None else f"{end:+z.2f}" for end in each.interval)
         rows.append(
-            (each.model, f"{each.strength:+.2f}", f"[{interval}]", f"{each.elo:,.0f}", elo, percent(each.chance))
+            (each.model, f"{each.strength:+z.2f}", f"[{interval}]", f"{each.elo:,.0f}", elo, percent(each.chance))
         )
     keys = ("model", "strength", "interval", "elo", "interval", "chance")
     yield Table(words("strengths"), tuple(words(key) for key in keys), tuple(rows), 1)

@@ -67,6 +67,8 @@ _WORDS: dict[str, tuple[str, str]] = {
     "failures": ("runs of {arm} that failed: {n}; they count in nothing else, and if they failed because of the "
                  "arm, what is left flatters it",
                  "{arm} 有 {n} 次运行失败，不计入其他数字；若失败与该组有关，余下的结果会偏好"),
+    "broken": ("runs of {arm} that broke a rule of the world: {n}; they failed, and count in all measures",
+               "{arm} 有 {n} 次运行违反了世界的规则；算作失败，但计入各项指标"),
     "unread": ("not compared, as they are neither numbers, flags nor a few texts: {names}",
                "未比较（不是数字、真假值或少数几种文字）：{names}"),
     "methods": ("Methods", "方法"),
@@ -193,7 +195,7 @@ def changed(kind: Kind, value: float | None, unit: str = "") -> str:
     if value is None:
         return "…"
     if kind is Kind.share:
-        return f"{value * 100:+.1f}{f' {unit}' if unit else ''}"
+        return f"{value * 100:+z.1f}{f' {unit}' if unit else ''}"
     return ("+" if value > 0 else "") + number(value)
 
 

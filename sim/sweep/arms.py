@@ -15,7 +15,7 @@ from sim.world.source import KeyPath, Source
 from sim.world.validation import validate
 
 MOST_ARMS = 10_000
-_BY_NAME = ("model", "personas", "set", "order", "context")
+BY_NAME = ("model", "personas", "set", "order", "context")
 """Keys with keys of their own, for which an axis may stand alone: ``set.fee``, ``model.doctor``."""
 
 
@@ -104,8 +104,8 @@ def _grid(source: Source, spec: ExperimentFile, base: Setting) -> Iterator[Said]
 def _axis(source: Source, key: str, values: list[Any]) -> list[tuple[str, KeyPath, str, Setting]]:
     """The values of an axis, each as a part of a setting."""
     head, dot, name = key.partition(".")
-    if head not in KEYS or (dot and head not in _BY_NAME):
-        known = [*KEYS, *(f"{k}.NAME" for k in _BY_NAME)]
+    if head not in KEYS or (dot and head not in BY_NAME):
+        known = [*KEYS, *(f"{k}.NAME" for k in BY_NAME)]
         message = f"unknown axis '{key}'{did_you_mean(key, known)}"
         source.problems.append(source.problem(("axes", key), "axis", message))
         return []

@@ -45,7 +45,7 @@ class Setting(Part):
     )
     personas: dict[str, str] | None = Field(None, description="another persona, by role or agent")
     set_: dict[str, Any] | None = Field(None, alias="set", description="facts to start with")
-    context: Annotated[Context | None, BeforeValidator(as_context)] = Field(
+    context: Annotated[Context, BeforeValidator(as_context)] | None = Field(
         None, description="what speakers are given of what they heard, in every state"
     )
     order: dict[str, Order] | None = Field(None, description="state: who speaks next in it")

@@ -22,7 +22,7 @@ def test_the_example_is_what_the_commands_print(name: str, tmp_path: Path, monke
     text = (DOCS / name).read_text(encoding="utf-8")
     [seeds] = re.findall(r"^python bench/planted.py results/planted --seeds (\d+)$", text, re.MULTILINE)
     planted.write(Path("results/planted"), list(planted.planted(int(seeds))))
-    [(command, block)] = re.findall(r"<!-- output: sim (compare [^\n]*) -->\n```\n(.*?)```", text, re.DOTALL)
+    [(command, block)] = re.findall(r"<!-- planted: sim (compare [^\n]*) -->\n```\n(.*?)```", text, re.DOTALL)
     done = CliRunner().invoke(app, command.split())
     assert done.exit_code == 0
     assert [line.rstrip() for line in done.output.splitlines()] == block.splitlines()

@@ -110,6 +110,21 @@ def test_runs_that_failed_or_were_over_budget_count_in_nothing_else(tmp_path: Pa
     assert found.units("turns", "a") == {1: 12.0}
 
 
+def test_a_run_that_broke_a_rule_failed_and_counts_all_the_same(tmp_path: Path) -> None:
+    """Left out, an arm that breaks rules would have none broken; one that was cut short after that is left out."""
+    broken = {"status": "failed", "error": "the rule 'pay first' is broken in episode 1", "breaches": 1}
+    rows = [
+        planted.row(0, "a", 1),
+        planted.row(1, "a", 2, **broken, turns=20),
+        planted.row(2, "a", 3, **broken, trace=None),
+    ]
+    found = sample(tmp_path / "r", rows)
+    tally = found.arms["a"]
+    assert (tally.runs, tally.done, tally.counted, tally.failed, tally.broken) == (3, 1, 2, 2, 1)
+    assert found.units("breaches", "a") == {1: 0.0, 2: 1.0}
+    assert found.units("turns", "a") == {1: 12.0, 2: 20.0}
+
+
 def test_runs_that_are_not_there_yet_are_counted(tmp_path: Path) -> None:
     """From the number of cells that the experiment has."""
     folder = planted.write(tmp_path / "r", list(planted.planted(4)))

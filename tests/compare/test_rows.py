@@ -52,11 +52,13 @@ def test_results_are_read_without_what_describes_them(tmp_path: Path) -> None:
     assert len(list(Rows(found))) == 9
 
 
-def test_a_grid_has_arms_that_are_not_listed(tmp_path: Path) -> None:
-    """An experiment with axes names its arms after their values, so any name may stand in a row."""
-    folder = written(tmp_path / "grid")
-    (folder / "experiment.json").write_text('{"experiment": {"experiment": "g", "axes": {"lang": ["en"]}}}')
-    assert open_folder(folder).arms == ()
+def test_a_description_without_arms_lets_any_stand_in_a_row(tmp_path: Path) -> None:
+    """So do results that were written by something else than a sweep."""
+    folder = written(tmp_path / "other")
+    (folder / "experiment.json").write_text('{"experiment": "g"}')
+    found = open_folder(folder)
+    assert (found.name, found.arms, found.cells) == ("g", (), None)
+    assert len(list(Rows(found))) == 9
 
 
 def test_a_folder_that_is_not_there_is_told_with_the_one_that_was_meant(tmp_path: Path) -> None:

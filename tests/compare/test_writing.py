@@ -27,7 +27,7 @@ def test_every_number_of_a_comparison_is_in_its_json(tmp_path: Path) -> None:
     made = compared(tmp_path / "r", measures=["outcome:won", "turns"])
     found = json.loads(json.dumps(as_json(made, Words("en")), allow_nan=False))
     assert found["arms"][0] == {
-        "arm": "plain", "runs": 60, "failed": 0, "over_budget": 0, "error": None, "done": 60
+        "arm": "plain", "runs": 60, "failed": 0, "broken": 0, "over_budget": 0, "error": None, "done": 60
     }  # fmt: skip
     assert (found["against"], found["comparisons"], found["correction"]) == ("plain", 4, "holm")
     [value] = [v for v in found["values"] if (v["measure"], v["arm"]) == ("outcome:won", "better")]
