@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import re
 import statistics
 from collections import Counter
@@ -14,14 +15,13 @@ from typing import Any
 
 import duckdb
 import pandas
-import planted
 import polars
 import pytest
 from backports import zstd
 
-import sim
 from sim.record.log import RunLog
 from sim.record.records import BallotCounted, Call, EpisodeStarted, Refusal, ResourceNote, Turn
+from tests.sweep.building import swept
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 SEEDS = (1, 2, 7)
@@ -36,56 +36,49 @@ def queries(name: str) -> dict[str, str]:
 QUERIES = queries("queries.md")
 
 
-def row(cell: int, arm: str, log: RunLog) -> dict[str, Any]:
-    """The row of a run, as a sweep writes it."""
-    calls = [r for r in log.records if isinstance(r, Call)]
-    prompt, completion = (sum(getattr(c.usage, kind) for c in calls) for kind in ("prompt", "completion"))
-    ended = log.records[-1]
-    outcome = next(iter(ended.outcomes))
-    waits = [r.waited for r in log.records if isinstance(r, ResourceNote) and r.event == "granted"]
-    return planted.row(
-        cell, arm, log.header.seed, world=log.header.world, outcomes=ended.outcomes, outcome=outcome,
-        turns=ended.turns, minutes=ended.time, waited=statistics.fmean(w or 0 for w in waits) if waits else None,
-        tokens={"prompt": prompt, "completion": completion, "total": prompt + completion}, cost=0.25,
-        log=f"runs/{cell:06}.jsonl.zst",
-    )  # fmt: skip
+HOSPITAL = """\
+experiment: hospital
+world: hospital_visit
+lang: en
+seeds: [1, 2, 7]
+episodes: 5
+arms: {one_doctor: {variant: day}, two_doctors: {variant: two_doctors}}
+"""
+WEREWOLF = """\
+experiment: werewolf
+world: werewolf
+lang: en
+seeds: [1, 2, 7]
+arms: {plain: {}}
+rotate: {role: player, models: [gpt, qwen]}
+"""
+MODELS = "models: {gpt: {first_of: [scripted]}, qwen: {first_of: [scripted]}}\n"
 
 
-def seats(log: RunLog) -> dict[str, Any]:
-    """Who sat where in a game, with two models in turn."""
-    [started] = [r for r in log.records if isinstance(r, EpisodeStarted)]
-    wolves_won = "wolves" in next(iter(log.records[-1].outcomes))
-    found = {}
-    for number in range(1, 9):
-        card = started.facts[f"card.P{number}"]
-        found[f"P{number}"] = {
-            "model": "gpt" if number % 2 else "qwen", "card": card, "won": (card == "werewolf") is wolves_won
-        }  # fmt: skip
-    return found
+def rows(place: Path, name: str) -> list[dict[str, Any]]:
+    """The rows of an experiment."""
+    text = (place / "results" / name / "results.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two experiments: mornings at the hospital with one arm plain and one packed, and games of werewolf."""
+    """Two experiments: mornings at the hospital with their logs unpacked, and games of werewolf that cost money."""
     place = tmp_path_factory.mktemp("queries")
-    for name, world, arms in (
-        ("hospital", "hospital_visit", ("one_doctor", "two_doctors")),
-        ("werewolf", "werewolf", ("plain",)),
+    (place / "models.yaml").write_text(MODELS, encoding="utf-8")
+    with contextlib.chdir(place):
+        for name, text in (("hospital", HOSPITAL), ("werewolf", WEREWOLF)):
+            (place / f"{name}.yaml").write_text(text, encoding="utf-8")
+            swept(place / f"{name}.yaml", place / "results" / name)
+    for packed in (place / "results" / "hospital" / "runs").iterdir():
+        packed.with_suffix("").write_bytes(zstd.decompress(packed.read_bytes()))
+        packed.unlink()
+    for name, old, new in (
+        ("hospital", '.jsonl.zst"', '.jsonl"'),
+        ("werewolf", '"cost":0.0,"curr', '"cost":0.25,"curr'),
     ):
-        rows = []
-        for cell, (seed, arm) in enumerate((seed, arm) for seed in SEEDS for arm in arms):
-            file = place / "results" / name / "runs" / f"{cell:06}.jsonl"
-            options: Any = {"variant": "day", "episodes": 5} if world == "hospital_visit" else {}
-            log = sim.run(world, seed=seed, language="en", out=file, **options)
-            made = row(cell, arm, log)
-            if world == "werewolf":
-                made["seats"] = seats(log)
-                made["log"] = f"runs/{cell:06}.jsonl"
-            else:
-                file.with_name(f"{file.name}.zst").write_bytes(zstd.compress(file.read_bytes()))
-                file.unlink()
-            rows.append(made)
-        planted.write(place / "results" / name, rows, name)
+        file = place / "results" / name / "results.jsonl"
+        file.write_text(file.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
     return place
 
 
@@ -128,7 +121,7 @@ def test_tokens_and_cost_are_summed_by_arm(ask: Any, place: Path) -> None:
     )  # fmt: skip
     turns = statistics.median(log.records[-1].turns for log in logs(place, "werewolf"))
     [found] = [r for r in ask("spent") if r[0] == "werewolf"]
-    assert (found[2], found[3], found[5], found[6], found[7]) == (3, turns, tokens, 0.75, "USD")
+    assert (found[2], found[3], found[5], found[6], found[7]) == (6, turns, tokens, 1.5, "USD")
 
 
 def test_cost_is_told_by_role_and_state(ask: Any, place: Path) -> None:
@@ -159,7 +152,7 @@ def test_the_seer_is_believed_when_a_wolf_that_was_named_is_exiled(ask: Any, pla
                 turns.append(r.turn)
                 break
     assert turns
-    assert ask("seer_believed") == [("plain", 3, len(turns), statistics.median(turns))]
+    assert ask("seer_believed") == [("plain", 6, len(turns), statistics.median(turns))]
 
 
 def test_the_longest_runs_of_each_arm_are_named_with_their_logs(ask: Any, place: Path) -> None:
@@ -205,17 +198,26 @@ def test_minutes_are_summed_by_state(ask: Any, place: Path) -> None:
     assert sum(r[4] for r in ask("minutes_by_state") if r[0] == "werewolf") == pytest.approx(expected, abs=0.5)
 
 
-def test_arms_are_held_against_each_other_by_seed(ask: Any) -> None:
-    """Both arms played the same mornings here, so nothing changed."""
-    assert [(r[0], r[3]) for r in ask("by_seed")] == [(seed, 0.0) for seed in SEEDS]
+def test_arms_are_held_against_each_other_by_seed(ask: Any, place: Path) -> None:
+    """The wait of the one arm, of the other, and what it changed, the greatest fall first."""
+    waits: dict[int, list[float]] = {}
+    for row in rows(place, "hospital"):
+        waits.setdefault(row["seed"], []).append(row["waited"])
+    expected = [(seed, one, two, round(two - one, 2)) for seed, (one, two) in waits.items()]
+    assert ask("by_seed") == sorted(expected, key=lambda found: (found[3], found[0]))
+    assert min(found[3] for found in expected) < 0
 
 
 def test_wins_are_told_by_model_and_card(ask: Any, place: Path) -> None:
-    """Each seat counts."""
+    """Each seat counts; what was dealt to it stands in the log."""
     expected: dict[tuple[str, str], list[bool]] = {}
-    for log in logs(place, "werewolf"):
-        for seat in seats(log).values():
-            expected.setdefault((seat["model"], seat["card"]), []).append(seat["won"])
+    for row, log in zip(rows(place, "werewolf"), logs(place, "werewolf"), strict=True):
+        [started] = [r for r in log.records if isinstance(r, EpisodeStarted)]
+        wolves_won = "wolves" in next(iter(log.records[-1].outcomes))
+        for number in range(1, 9):
+            model = ("gpt", "qwen")[(number - 1 + row["rotation"]) % 2]
+            card = str(started.facts[f"card.P{number}"])
+            expected.setdefault((model, card), []).append((card == "werewolf") is wolves_won)
     assert {r[:2]: (r[2], r[3]) for r in ask("wins")} == {
         key: (len(won), round(sum(won) / len(won), 3)) for key, won in expected.items()
     }
@@ -229,10 +231,10 @@ def test_the_python_of_the_document_runs(place: Path, monkeypatch: pytest.Monkey
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         exec(QUERIES[name], variables)
     assert "one_doctor" in printed.getvalue()
-    rows = pandas.read_json("results/hospital/results.jsonl", lines=True)
+    table_of_runs = pandas.read_json("results/hospital/results.jsonl", lines=True)
     if name == "pandas":
         assert variables["shares"].sum(axis=1).round(6).tolist() == [1.0, 1.0]
     else:
         table: polars.DataFrame = variables["table"]
         assert table["runs"].to_list() == [3, 3]
-        assert table["turns"].to_list() == rows.groupby("arm")["turns"].median().tolist()
+        assert table["turns"].to_list() == table_of_runs.groupby("arm")["turns"].median().tolist()

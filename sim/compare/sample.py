@@ -44,7 +44,7 @@ class By(StrEnum):
 
 @dataclass
 class Tally:
-    """How the runs of an arm ended; ``broken`` are those that failed by a rule they broke, and count all the same."""
+    """How the runs of an arm ended; ``broken`` are those of the failed that broke a rule, which count."""
 
     runs: int = 0
     failed: int = 0

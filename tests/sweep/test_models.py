@@ -1,4 +1,8 @@
-"""Experiments with models at a local server: budgets, failures, limits and the cache hold across processes."""
+"""Experiments with models at a local server: budgets, failures, limits and the cache hold across processes.
+
+A worker that asks a model imports its client, which takes seconds; so one test here has workers, and the
+rest of what they must hold is for the campaign.
+"""
 
 from __future__ import annotations
 
@@ -43,17 +47,26 @@ def models(folder: Path, server: Provider, more: str = "") -> None:
     )
 
 
-def test_a_model_is_asked_by_workers_and_what_it_took_is_in_the_rows(folder: Path, serve: Serve) -> None:
-    """The same rows from one process and from two; the key is in no file."""
+ENGINES = [
+    pytest.param(InProcess, id="here"),
+    pytest.param(lambda: Pool(2), id="two", marks=pytest.mark.campaign),
+]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_model_is_asked_and_what_it_took_is_in_the_rows(
+    engine: type[InProcess], folder: Path, serve: Serve
+) -> None:
+    """The same the second time; the key is in no file."""
     server = serve()
     models(folder, server)
     file = write(folder, HEAD + "seeds: 3\narms: {script: {}, real: {model: {seller: small}}}\n")
     swept(file, folder / "here")
     asked = len(server.billed)
-    swept(file, folder / "two", Pool(2))
-    assert columns(folder / "two") == columns(folder / "here")
+    swept(file, folder / "again", engine())
+    assert columns(folder / "again") == columns(folder / "here")
     assert len(server.billed) == 2 * asked > 0
-    found = [row for row in rows(folder / "two") if row["arm"] == "real"]
+    found = [row for row in rows(folder / "again") if row["arm"] == "real"]
     billed = sum(map(sum, server.billed[asked:]))
     assert sum(row["by_model"]["small"]["tokens"] for row in found) == billed
     assert sum(row["cost"] for row in found) == pytest.approx(billed / 1000)
@@ -72,7 +85,7 @@ def test_a_model_that_fails_for_good_fails_its_runs_and_not_the_sweep(folder: Pa
     server = serve(faults=faults)
     models(folder, server)
     file = write(folder, HEAD + "seeds: 2\narms: {script: {}, real: {model: {seller: small}}}\n")
-    swept(file, folder / "out", Pool(2))
+    swept(file, folder / "out")
     told = [(row["arm"], row["status"]) for row in rows(folder / "out")]
     assert told == [("script", "done"), ("real", "failed")] * 2
     failed = rows(folder / "out")[1]
@@ -82,7 +95,7 @@ def test_a_model_that_fails_for_good_fails_its_runs_and_not_the_sweep(folder: Pa
     assert failed["by_model"]["small"]["tokens"] > 0
 
 
-@pytest.mark.parametrize("engine", [InProcess, lambda: Pool(2)], ids=["here", "two"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_a_budget_ends_before_it_is_broken_and_goes_on_with_more(
     engine: type[InProcess], folder: Path, serve: Serve
 ) -> None:
@@ -111,6 +124,7 @@ def test_a_budget_ends_before_it_is_broken_and_goes_on_with_more(
     assert columns(folder / "out") == columns(folder / "whole")
 
 
+@pytest.mark.campaign
 def test_rows_under_a_budget_are_the_same_in_one_process_and_in_two(folder: Path, serve: Serve) -> None:
     """What is begun does not depend on how many are played at once."""
     server = serve()
@@ -162,13 +176,13 @@ def test_the_estimate_is_what_a_run_of_the_same_words_takes(folder: Path, serve:
 
 
 def test_limits_and_the_cache_are_shared_by_all_workers(folder: Path, serve: Serve) -> None:
-    """Answers that were paid for once are taken from it, but for repeats, which have their own."""
+    """Answers that were paid for once, wherever, are taken from it, but for repeats, which have their own."""
     server = serve(answer=lambda request: (200, role_play.answer(request)))
     models(folder, server, "    limits: {requests: 1000}\n")
     file = write(folder, HEAD + "seeds: 3\nrepeats: 2\nmodel: {seller: small}\n")
     swept(file, folder / "first", Pool(2), cache="write")
     asked = len(server.billed)
-    swept(file, folder / "second", Pool(2), cache="write")
+    swept(file, folder / "second", cache="write")
     assert len(server.billed) == asked
     assert columns(folder / "second") == columns(folder / "first")
     assert sum(row["measured"]["hits"] for row in rows(folder / "second")) == asked + sum(

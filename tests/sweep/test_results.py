@@ -29,8 +29,17 @@ def stamps(out: Path) -> dict[str, int]:
     return {path.name: path.stat().st_mtime_ns for path in (out / "runs").glob("*.zst")}
 
 
-@pytest.mark.parametrize("engine", [InProcess, lambda: Pool(2)], ids=["here", "two"])
-@pytest.mark.parametrize("kept", [0, 1, 7, 17, 18])
+@pytest.mark.parametrize(
+    ("kept", "engine"),
+    [
+        *(pytest.param(kept, InProcess, id=f"{kept}-here") for kept in (0, 1, 7, 17, 18)),
+        pytest.param(7, lambda: Pool(2), id="7-two"),
+        *(
+            pytest.param(kept, lambda: Pool(2), id=f"{kept}-two", marks=pytest.mark.campaign)
+            for kept in (0, 1, 17, 18)
+        ),
+    ],
+)
 def test_results_that_were_cut_anywhere_go_on_to_the_same_rows(
     kept: int, engine: type[InProcess], tmp_path: Path
 ) -> None:
