@@ -48,6 +48,7 @@ def say_problems(problems: Sequence[Problem], shape: Shape) -> None:
     from sim.cli.show import console  # noqa: PLC0415 - not needed for `sim --help`
 
     screen = console()
+    _lines_of.cache_clear()  # files may have been edited since
     for problem in problems:
         for line in _shown(problem):
             screen.print(line, soft_wrap=True)
