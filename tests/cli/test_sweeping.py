@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.cli.running import Sim, assert_refused, process
 from tests.sweep.building import columns, rows, swept, write
 
@@ -84,11 +86,12 @@ def _begun(folder: Path) -> subprocess.Popen[bytes]:
     return begun
 
 
-def test_a_sweep_that_is_killed_goes_on_to_the_same_results(folder: Path) -> None:
-    """With SIGKILL, twice, in the middle: nothing is lost, nothing doubled, and no worker stays."""
+@pytest.mark.parametrize("times", [1, pytest.param(2, marks=pytest.mark.campaign)])
+def test_a_sweep_that_is_killed_goes_on_to_the_same_results(times: int, folder: Path) -> None:
+    """With SIGKILL, in the middle: nothing is lost, nothing doubled, and no worker stays."""
     write(folder, SALE.replace("seeds: 5", "seeds: 60"))
     out = folder / "results" / "sale"
-    for _ in range(2):
+    for _ in range(times):
         begun = _begun(folder)
         workers = [int(path.name) for path in (out / "runs" / ".part").glob("*")]
         begun.kill()
@@ -101,7 +104,7 @@ def test_a_sweep_that_is_killed_goes_on_to_the_same_results(folder: Path) -> Non
     kept = len(list((out / "runs").glob("*.zst")))
     assert 0 < kept < 120
     before = {path.name: path.stat().st_mtime_ns for path in (out / "runs").glob("*.zst")}
-    done = process("sweep", "sale.yaml", "-j", 2, "--resume", "--json", cwd=folder)
+    done = process("sweep", "sale.yaml", "-j", 0, "--resume", "--json", cwd=folder)
     assert done.json["done"] == 120
     after = {path.name: path.stat().st_mtime_ns for path in (out / "runs").glob("*.zst")}
     assert before.items() <= after.items()

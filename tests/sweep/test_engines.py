@@ -40,29 +40,35 @@ def test_rows_and_traces_are_the_same_in_one_process_and_in_two(tmp_path: Path) 
         assert (log.trace, log.header.seed) == (row["trace"], row["seed"])
 
 
+DAY = """\
+experiment: day
+world: hospital_visit
+seeds: 1
+lang: en
+episodes: 2
+axes: {variant: [day, two_doctors]}
+measure: [stock_gel, fee]
+"""
+GAME = "experiment: game\nworld: werewolf\nseeds: 1\nrotate: {role: player, models: [red, blue]}\n"
+
+
+@pytest.mark.parametrize(
+    "text", [pytest.param(DAY, id="day", marks=pytest.mark.campaign), pytest.param(GAME, id="game")]
+)
 def test_hospital_days_and_rotated_games_are_the_same_in_another_process(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The bundled worlds, with queues and with seats."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "models.yaml").write_text(
         "models: {red: {first_of: [scripted]}, blue: {first_of: [scripted]}}\n", encoding="utf-8"
     )
-    day = tmp_path / "day.yaml"
-    day.write_text(
-        "experiment: day\nworld: hospital_visit\nseeds: 1\nlang: en\nepisodes: 2\n"
-        "axes: {variant: [day, two_doctors]}\nmeasure: [stock_gel, fee]\n",
-        encoding="utf-8",
-    )
-    game = tmp_path / "game.yaml"
-    game.write_text(
-        "experiment: game\nworld: werewolf\nseeds: 1\nrotate: {role: player, models: [red, blue]}\n",
-        encoding="utf-8",
-    )
-    for file in (day, game):
-        swept(file, tmp_path / file.stem / "here")
-        swept(file, tmp_path / file.stem / "there", Pool(1))
-        assert columns(tmp_path / file.stem / "here") == columns(tmp_path / file.stem / "there")
+    file = tmp_path / "experiment.yaml"
+    file.write_text(text, encoding="utf-8")
+    swept(file, tmp_path / "here")
+    swept(file, tmp_path / "there", Pool(1))
+    assert len(columns(tmp_path / "here")) == 2
+    assert columns(tmp_path / "here") == columns(tmp_path / "there")
 
 
 class Killer:
@@ -91,13 +97,14 @@ class Killer:
         self._thread.join()
 
 
-def test_a_worker_that_is_killed_costs_only_its_run_which_is_played_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("times", [1, pytest.param(2, marks=pytest.mark.campaign)])
+def test_a_worker_that_is_killed_costs_only_its_run_which_is_played_again(times: int, tmp_path: Path) -> None:
     """The rows are those of a sweep in which nobody dies."""
     file = write(tmp_path, SALE)
     swept(file, tmp_path / "here")
-    with Killer(tmp_path / "two", 2) as killer:
+    with Killer(tmp_path / "two", times) as killer:
         swept(file, tmp_path / "two", Pool(2))
-    assert len(killer.ended) == 2
+    assert len(killer.ended) == times
     assert columns(tmp_path / "two") == columns(tmp_path / "here")
 
 

@@ -147,6 +147,7 @@ def test_the_experiment_is_described_beside_its_results(tmp_path: Path) -> None:
     assert told["worlds"] == {arm.name: plan.stages[arm.stage].digest for arm in plan.arms}
 
 
+@pytest.mark.campaign
 def test_nothing_is_left_running_when_a_sweep_is_interrupted(tmp_path: Path) -> None:
     """Workers are ended, and what is there goes on later."""
     file, out = write(tmp_path, SALE), tmp_path / "out"
