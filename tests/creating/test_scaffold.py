@@ -164,7 +164,7 @@ NAME = st.one_of(
 )
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(data=st.data())
 def test_whatever_is_named_gives_a_world_that_checks_and_passes_its_test(data: st.DataObject) -> None:
     """Or a line that says what is wrong with the names; never anything else."""
