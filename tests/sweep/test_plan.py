@@ -17,7 +17,7 @@ HEAD = "experiment: sale\nworld: shop\n"
     [
         (
             "experiment: sale\nworld: shpo\n",
-            "2:1: world: no world 'shpo'; known: chart_desk, company_meeting, hospital_visit, "
+            "2:1: world: no world 'shpo'; known: airport_security, chart_desk, company_meeting, hospital_visit, "
             "number_chain, three_departments, werewolf",
         ),
         (
@@ -89,8 +89,8 @@ HEAD = "experiment: sale\nworld: shop\n"
         ),
         (
             HEAD + "measure: [asked, payd]\n",
-            "3:18: measure.1: unknown name 'payd' in 'payd'; did you mean 'paid'? known: all, any, asked, "
-            "buyer, counter, done, farewell, max, min, minutes, paid, rounds, …",
+            "3:18: measure.1: unknown name 'payd' in 'payd'; did you mean 'paid'? known: asked, buyer, "
+            "counter, farewell, paid, seller, all, any, done, max, min, minutes, …",
         ),
         (
             HEAD + "axes: {variants: [dear]}\n",
