@@ -19,6 +19,8 @@ LAYERS = [
     "stage",
     "read",
     "cases",
+    "sweep",
+    "compare",
     "schemas",
     "creating",
     "cli",
@@ -53,9 +55,12 @@ def test_a_module_imports_only_from_its_own_layer_or_below(path: Path) -> None:
     assert above == set()
 
 
-@pytest.mark.parametrize(("library", "home"), [("autogen", "stage/adapter"), ("simpy", "engine/clock.py")])
+@pytest.mark.parametrize(
+    ("library", "home"),
+    [("autogen", "stage/adapter"), ("simpy", "engine/clock.py"), ("scipy", "compare"), ("statsmodels", "compare")],
+)
 def test_one_part_alone_imports_a_library_that_could_be_replaced(library: str, home: str) -> None:
-    """AutoGen is known to one package, SimPy to one module."""
+    """AutoGen is known to one package, SimPy to one module, statistics to the comparison."""
     users = [
         p.relative_to(PACKAGE).as_posix()
         for p in MODULES

@@ -9,6 +9,7 @@ from pathlib import Path
 from sim.cli import (  # noqa: F401 - they add their commands to the app
     auditing,
     checking,
+    comparing,
     costing,
     creating,
     developing,
@@ -23,6 +24,7 @@ from sim.cli import (  # noqa: F401 - they add their commands to the app
     running,
     schemas,
     stats,
+    sweeping,
     testing,
     verifying,
 )

@@ -49,6 +49,7 @@ def say_problems(problems: Sequence[Problem], shape: Shape) -> None:
 
     _lines_of.cache_clear()  # a file may have changed since
     screen = console()
+    _lines_of.cache_clear()  # files may have been edited since
     for problem in problems:
         for line in _shown(problem):
             screen.print(line, soft_wrap=True)

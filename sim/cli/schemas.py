@@ -21,6 +21,7 @@ class Documented(StrEnum):
     models = "models"
     acts = "acts"
     cases = "cases"
+    experiment = "experiment"
     log = "log"
 
 

@@ -5,7 +5,6 @@ Matplotlib draws them; it is an extra, and imported only here.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
 import warnings
@@ -15,6 +14,7 @@ from typing import Any
 
 from sim.engine.clock import time_of_day
 from sim.errors import DefinitionError
+from sim.read.fonts import fonts
 from sim.read.stats import Stats, Stay
 from sim.world.kinds import one_line
 from sim.world.stations import clock_minutes
@@ -23,12 +23,6 @@ ENDINGS = (".png", ".svg")
 
 MANY = 60
 """Of more episodes a chart shows only the first: no line could be told from the next."""
-
-FONTS = (
-    "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei",
-    "SimHei", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "Noto Sans CJK JP", "Arial Unicode MS",
-)  # fmt: skip
-"""Fonts with Chinese characters, the better ones first."""
 
 _WORDS = {
     "en": {
@@ -95,7 +89,7 @@ def draw(runs: Sequence[tuple[Stats, Picture]], path: Path) -> None:
 
     is_svg = path.suffix.lower() == ".svg"
     settings: dict[Any, Any] = {
-        "font.family": _fonts(_texts(runs), is_svg=is_svg),
+        "font.family": fonts(_texts(runs), is_svg=is_svg),
         "text.parse_math": False,  # what a world calls its things is no formula
         "svg.fonttype": "none",  # text stays text, and is drawn by the viewer's fonts
         "svg.hashsalt": "sim",
@@ -149,50 +143,6 @@ def _texts(runs: Sequence[tuple[Stats, Picture]]) -> str:
         for found, _ in runs
         for text in (*_words(found).values(), *(p.label for p in (*found.states, *found.resources)), _title(found))
     )
-
-
-def _fonts(texts: str, *, is_svg: bool) -> list[str]:
-    """The fonts to write with: where there are Chinese characters, one that has them all, too."""
-    default = "DejaVu Sans"
-    wanted = {ord(c) for c in texts if ord(c) >= 0x2E80}
-    if not wanted:
-        return [default]
-    found = next((name for name, path in _installed() if wanted <= _characters(path)), None)
-    if found is None and not is_svg:
-        raise DefinitionError(
-            "no font here has the Chinese characters of the labels; install one, such as Noto Sans CJK, "
-            "or draw an .svg, whose text is written by the fonts of who looks at it"
-        )
-    return [default, *([found] if found else []), *(FONTS if is_svg else ())]
-
-
-def _installed() -> Iterator[tuple[str, str]]:
-    """The fonts that are here, those of ``FONTS`` first; then those that were installed since matplotlib looked."""
-    from matplotlib import font_manager  # noqa: PLC0415
-
-    manager = font_manager.fontManager
-    seen: set[str] = set()
-    while True:
-        entries = {e.name: e.fname for e in manager.ttflist if not e.name.startswith("Last Resort")}
-        for name in (*(n for n in FONTS if n in entries), *sorted(set(entries) - set(FONTS))):
-            if entries[name] not in seen:
-                yield name, entries[name]
-        known = {entry.fname for entry in manager.ttflist}
-        if seen:
-            return
-        seen = known
-        for path in sorted(set(font_manager.findSystemFonts()) - known):
-            with contextlib.suppress(OSError, RuntimeError):
-                manager.addfont(path)
-
-
-def _characters(path: str) -> set[int]:
-    from matplotlib import ft2font  # noqa: PLC0415
-
-    try:
-        return set(ft2font.FT2Font(path).get_charmap())
-    except (OSError, RuntimeError):  # a font that cannot be read
-        return set()
 
 
 def _title(found: Stats) -> str:

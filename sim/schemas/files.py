@@ -19,6 +19,7 @@ from sim.record import schema as records
 from sim.schemas.forms import SPREAD, Schema, ShortForms
 from sim.schemas.help import TITLES, help_for
 from sim.schemas.rules import RULES
+from sim.sweep.format import ExperimentFile
 from sim.world.fields import IDENTIFIER
 from sim.world.format import Move, Persona, Population, WorldFile
 
@@ -45,6 +46,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "lines": LinesFile,
     "acts": ActsFile,
     "cases": CasesFile,
+    "experiment": ExperimentFile,
 }
 """The files by what they are called in ``sim schema``."""
 
@@ -144,13 +146,14 @@ def text_of(name: str) -> str:
 
 
 def kind_of(path: Path) -> str | None:
-    """Which schema a file of a world's folder has, by its path there; None for one that has none."""
+    """Which schema a file has, by its path in its world's folder, or in ``experiments/``; None for one without."""
     if path.suffix not in {".yaml", ".yml"}:
         return None
     places: list[tuple[Callable[[Path], bool], str]] = [
         (lambda p: p.parent.name == "acts", "acts"),
         (lambda p: p.parent.name == "tests", "cases"),
         (lambda p: p.parent.name == "personas", "persona"),
+        (lambda p: p.parent.name == "experiments", "experiment"),
         (lambda p: p.stem == "models", "models"),
         (lambda p: p.stem.startswith("lines"), "lines"),
         (lambda p: p.stem == "world", "world"),

@@ -12,6 +12,8 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
 
+from sim.sweep.arms import BY_NAME
+from sim.sweep.format import KEYS
 from sim.world.format import WorldFile
 
 Schema = dict[str, Any]
@@ -79,6 +81,20 @@ def _wanted(inner: Schema, resolve: _Resolver) -> Schema:
     return {"type": ["object", "string", "array"], "items": _ACT}
 
 
+def _models(inner: Schema, resolve: _Resolver) -> Schema:
+    return {"type": ["object", "string", "null"], "additionalProperties": _STRING}
+
+
+def _measures(inner: Schema, resolve: _Resolver) -> Schema:
+    pair = {"type": "object", "additionalProperties": _EXPRESSION}
+    return {"type": ["object", "array"], "items": _any(_STRING, pair), "additionalProperties": _EXPRESSION}
+
+
+def _axes() -> Schema:
+    """A key of a setting; of some also what is named in it, as in ``set.fee``."""
+    return {"propertyNames": {"pattern": f"^({'|'.join(KEYS)}|({'|'.join(BY_NAME)})\\.[^.]+)$"}}
+
+
 SHORT: dict[str, Callable[[Schema, _Resolver], Schema]] = {
     "_as_text": lambda inner, resolve: _TEXT,
     "as_list": _names,
@@ -109,6 +125,8 @@ SHORT: dict[str, Callable[[Schema, _Resolver], Schema]] = {
     "_as_seeds": lambda inner, resolve: {"type": ["array", "integer"], "items": {"type": "integer"}},
     "_as_conditions": lambda inner, resolve: _any(_EXPRESSION, inner),
     "_as_wanted": _wanted,
+    "_as_models": _models,
+    "_as_measures": _measures,
     "as_acts": lambda inner, resolve: {"type": ["object", "string", "array"], "items": _ACT},
 }
 """By the name of the validating function: the schema of what it takes, made of that of the long form."""
@@ -131,6 +149,7 @@ def _patch() -> Schema:
 
 SPREAD: dict[tuple[str, str], Schema] = {
     ("State", "tell"): {"type": ["string", "object"], "additionalProperties": _TEXT},
+    ("ExperimentFile", "axes"): _axes(),
     ("WorldFile", "variants"): {"type": "object", "additionalProperties": _patch()},
 }
 """Model and key: forms that the model of the whole file writes out, or that are known only to what reads it."""

@@ -18,6 +18,7 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "lines": ("Lines", "lines.yaml: what the scripted model says and does, by state and role."),
     "acts": ("Acts", "What the agents of a run say and do, turn by turn."),
     "cases": ("Cases", "tests/*.yaml: runs of a world, and what must come of them."),
+    "experiment": ("An experiment", "Runs of a world in several arms with the same seeds, for sim sweep."),
 }
 """The title and a line on each schema."""
 

@@ -38,5 +38,6 @@ RULES: dict[str, dict[str, Any]] = {
     "Said": _needs(instead=["refused"]),
     "ActedTurn": _needs(instead=["refused"]),
     "Case": {"not": {"required": ["acts", "turns"]}},
+    "ExperimentFile": {"not": {"required": ["arms", "axes"]}},
 }
 """By the name of the model."""

@@ -46,6 +46,11 @@ class Compiler(Acts):
         self.lines = Lines(self).compiled
         self.never = self._conditions(spec.never, ("never",))
         self.at_end = self._at_end()
+        self.won_by = {
+            name: self.compile(end.won_by, ("ends", name, "won_by"), DataType.BOOLEAN, self.own)
+            for name, end in spec.ends.items()
+            if end.won_by is not None
+        }
         self._names()
 
     def _state(self, name: str, state: State) -> StateDef:

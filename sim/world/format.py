@@ -221,6 +221,9 @@ class End(Part):
 
     kind: Literal["success", "failure", "neutral"] = "neutral"
     label: Text = {}
+    won_by: Expression | None = Field(
+        None, description="a condition on an agent, me: whether it is among the winners"
+    )
 
 
 def _as_end(value: Any) -> Any:

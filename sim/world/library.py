@@ -267,6 +267,7 @@ def build(
             if spec.roles[role].population
         },
         vocabulary=compiled.vocabulary,
+        won_by=compiled.won_by,
     )
     drawn = fact_problems(made, personas) + name_problems(made, personas)
     if drawn:

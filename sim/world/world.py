@@ -252,7 +252,8 @@ class World:
     and its personas); :func:`sim.world.library.revive` makes the world again from that alone, and ``digest`` is
     the SHA-256 of it. ``next_speakers`` has, for each agent, who may speak after it, where the world says so;
     ``rules`` are the functions of its ``rules.py``, empty where it is not there or not allowed. ``pools`` are the
-    personas of which each episode draws one for an agent. ``vocabulary`` has the names that expressions may use.
+    personas of which each episode draws one for an agent. ``vocabulary`` has the names that expressions may use,
+    ``won_by`` the condition on the winners (``me``) of each end that has some.
     """
 
     spec: WorldFile
@@ -276,6 +277,7 @@ class World:
     rules: Mapping[str, Rule] = field(default_factory=dict)
     pools: Mapping[str, tuple[Persona, ...]] = field(default_factory=dict)
     vocabulary: Vocabulary = field(default_factory=lambda: Vocabulary({}))
+    won_by: Mapping[str, Compiled] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"<World {self.name}{f' ({self.variant})' if self.variant else ''} {self.digest[:12]}>"

@@ -77,7 +77,6 @@ def shown(problem: Problem, monkeypatch: pytest.MonkeyPatch, *, is_terminal: boo
     monkeypatch.setattr(
         "sim.cli.show.console", lambda: Console(file=out, force_terminal=is_terminal, width=60, highlight=False)
     )
-    printing._lines_of.cache_clear()
     say_problems([problem], Shape.TEXT)
     return out.getvalue().splitlines()
 
@@ -94,6 +93,14 @@ def test_the_mark_stands_under_the_column_whatever_the_script(
         "     1 | 标题: 值",
         "       |       ^",
     ]
+
+
+def test_a_file_that_was_edited_is_shown_as_it_is_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same name may also be another file, in another folder."""
+    monkeypatch.chdir(tmp_path)
+    for line in ("start: hall", "start: yard"):
+        (tmp_path / "w.yaml").write_text(f"{line}\n", encoding="utf-8")
+        assert shown(Problem("w.yaml", 1, 1, "x", "wrong"), monkeypatch)[1] == f"     1 | {line}"
 
 
 def test_a_long_line_is_shown_around_the_column(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

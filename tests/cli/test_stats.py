@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from sim.read import plots
+from sim.read import fonts
 from tests.building import write_world
 from tests.cli.running import Sim, assert_refused
 
@@ -133,10 +133,10 @@ def test_chinese_labels(sim: Sim, runs: list[str], folder: Path, monkeypatch: py
     assert all(f">{label}<" in text for label in ("座位", "等候", "排队人数", "时刻"))
     assert "Noto Sans CJK SC" in text
     wanted = {ord(c) for c in "座位等候排队人数时刻"}
-    found = [name for name, path in plots._installed() if wanted <= plots._characters(path)]
+    found = [name for name, path in fonts._installed() if wanted <= fonts._characters(path)]
     done = sim("stats", "zh1", "--plot", "a.png")
     assert (done.code, bool(found)) in {(0, True), (2, False)}
-    monkeypatch.setattr(plots, "_installed", lambda: iter(()))
+    monkeypatch.setattr(fonts, "_installed", lambda: iter(()))
     assert_refused(sim("stats", "zh1", "--plot", "b.png"), "no font here has the Chinese characters", ".svg")
     assert not (folder / "b.png").exists()
 

@@ -18,7 +18,7 @@ from sim.world.library import load
 from sim.world.source import read_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-BUNDLED = sorted([*ROOT.glob("worlds/**/*.yaml"), *ROOT.glob("personas/*.yaml")])
+BUNDLED = sorted([*ROOT.glob("worlds/**/*.yaml"), *ROOT.glob("personas/*.yaml"), *ROOT.glob("experiments/*.yaml")])
 SCHEMAS = {name: schema_of(name) for name in MODELS}
 VALIDATORS = {name: Draft7Validator(schema) for name, schema in SCHEMAS.items()}
 
@@ -148,6 +148,7 @@ def test_names_in_chinese_are_checked_and_completed_too() -> None:
         ("tests/visit.yaml", "cases"),
         ("tests/acts/unpaid.yaml", "acts"),
         ("models.yaml", "models"),
+        ("experiments/second_doctor.yaml", "experiment"),
         ("README.md", None),
         ("notes.yaml", None),
     ],

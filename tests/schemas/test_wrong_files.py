@@ -28,6 +28,7 @@ VALID: dict[str, dict[str, Any]] = {
     "models": {"models": {"m": {"model": "local"}}},
     "acts": {"turns": [{"speaker": "ann", "says": "Hello."}]},
     "cases": {"cases": {"a": {"seed": 7}}},
+    "experiment": {"experiment": "sale", "world": "inn", "seeds": 5, "arms": {"day": {"variant": "day"}}},
 }
 
 
@@ -67,3 +68,16 @@ def test_a_key_of_a_variant_that_no_world_has_is_told() -> None:
     [error] = VALIDATORS["world"].iter_errors(world)
     assert list(error.absolute_path) == ["variants", "day"]
     assert "'state' was unexpected" in error.message
+
+
+@pytest.mark.parametrize("axis", ["sets", "variant.day", "set.", "langs"])
+def test_an_axis_that_is_no_key_of_a_setting_is_told(axis: str) -> None:
+    """The reader tells it when it makes the arms."""
+    experiment = {
+        "experiment": "sale",
+        "world": "inn",
+        "axes": {"set.fee": [15], "model.desk": ["gpt"], axis: ["a"]},
+    }
+    [error] = VALIDATORS["experiment"].iter_errors(experiment)
+    assert list(error.absolute_path) == ["axes"]
+    assert f"'{axis}' does not match" in error.message

@@ -42,7 +42,7 @@ def uses_of(study: Study) -> Uses:
     set_: set[str] = set()
     asked: set[str] = set()
     parts = (world.facts, world.groups, world.actions, world.tools, world.states, world.lines)
-    for found in _expressions((*parts, world.never, world.at_end)):
+    for found in _expressions((*parts, world.never, world.at_end, world.won_by)):
         effect, compiled = found if isinstance(found, tuple) else (None, found)
         names = compiled.reads - ({effect.fact} if effect is not None else set())
         read |= names

@@ -1,0 +1,276 @@
+"""What plays the cells in one process: worlds are compiled once and kept, models are made here."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from backports import zstd
+
+from sim.errors import BudgetError, DefinitionError, MismatchError, ModelError, RunLogError
+from sim.models import catalog
+from sim.models.budget import Budget
+from sim.models.cache import Cache, Use
+from sim.models.model import Model
+from sim.models.scripted import Scripted
+from sim.record.lines import loads
+from sim.record.log import LogWriter, RunLog, spare_path
+from sim.stage.casting import EVERYONE, models_for, speakers
+from sim.stage.providers import Providers, cache_for
+from sim.stage.run import Run, settings_for
+from sim.sweep.cells import Cell, cell_at, seated
+from sim.sweep.checking import model_name, seats_of
+from sim.sweep.measuring import Meter, is_paid
+from sim.sweep.plan import Plan
+from sim.sweep.rows import Done, first_part, line_of, log_name, row_of
+from sim.world.expressions import Compiled
+from sim.world.fields import Money
+from sim.world.kinds import one_line
+from sim.world.rules import load_rules
+from sim.world.world import World
+
+PARTS = "runs/.part"
+"""Where logs are while they are written, in the folder of the results."""
+
+_PACKED = 3
+"""The level of ``zstd``: a game's log of 95 kB takes a thousandth of a second; higher ones gain little."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A cell to be played; ``tokens`` and ``cost`` are what it may take at most.
+
+    With ``is_again`` it may have been played before: a whole log that is there is measured, not played again.
+    ``is_over`` says that the budget is used up, so that it is not begun.
+    """
+
+    cell: int
+    tokens: int | None = None
+    cost: Money | None = None
+    is_again: bool = False
+    is_over: bool = False
+
+
+@dataclass(frozen=True)
+class _Hall:
+    """A world and what is measured in it."""
+
+    world: World
+    measures: Mapping[str, Compiled]
+
+
+class Unpaid(Scripted):
+    """The script in an experiment: what it would take of a model is no part of the budget."""
+
+    keeps_budget = True
+
+
+class Worker:
+    """Plays cells of one experiment; ``number`` is told with what it measured."""
+
+    def __init__(self, plan: Plan, folder: Path, number: int = 1, cache: Use = "off") -> None:
+        self._plan = plan
+        self._folder = folder
+        self._number = number
+        self._use = cache
+        self._caches: dict[int, Cache | None] = {}
+        self._halls: dict[int, _Hall] = {}
+        self._providers = Providers(catalog.load(plan.models_file), _made={Scripted.name: Unpaid()})
+        self._functions: dict[str, Callable[..., Any]] | None = None
+        # By process: where a sweep was killed, a run of its workers may still go on while it is resumed.
+        self._parts = folder / PARTS / str(os.getpid())
+
+    def play(self, job: Job) -> Done:
+        """Play a cell, or measure its log if it was played before.
+
+        Raises:
+            RunLogError: if a log cannot be written.
+        """
+        cell = cell_at(self._plan, job.cell)
+        began = time.perf_counter()
+        hall = self._hall(cell.arm.stage)
+        meter = Meter(hall.world, self._plan.spec, hall.measures)
+        path = self._folder / log_name(job.cell)
+        if job.is_over:
+            return self._done(cell, meter, None, "over_budget", "not begun: it might take more than is left")
+        if job.is_again and self._is_measured(path, meter):
+            return self._done(cell, meter, None, *_status(meter, None))
+        meter = Meter(hall.world, self._plan.spec, hall.measures)
+        part = self._parts / f"{job.cell:06}.jsonl"
+        error = self._played(cell, hall.world, job, meter, part)
+        for call in _spare(part):
+            meter.paid.add(call)
+        _pack(part, path)
+        return self._done(cell, meter, time.perf_counter() - began, *_status(meter, error))
+
+    def lost(self, number: int, error: str) -> Done:
+        """The row of a cell that no worker could bring to its end."""
+        cell = cell_at(self._plan, number)
+        hall = self._hall(cell.arm.stage)
+        return self._done(cell, Meter(hall.world, self._plan.spec, hall.measures), None, "failed", error)
+
+    def _hall(self, stage: int) -> _Hall:
+        if stage not in self._halls:
+            world = self._plan.stages[stage].world()
+            measures = {n: Compiled(text, world.vocabulary) for n, text in self._plan.spec.measure.items()}
+            self._halls[stage] = _Hall(world, measures)
+        return self._halls[stage]
+
+    def _cast(self, cell: Cell, world: World) -> dict[str, Model]:
+        said = {EVERYONE: Scripted.name, **(cell.arm.setting.model or {})}
+        given = {name: self._providers.model(m) for name, m in said.items()}
+        given |= {seat: self._providers.model(m) for seat, m in self._seated(cell, world).items()}
+        return models_for(world, given, seed=cell.seed)
+
+    def _seated(self, cell: Cell, world: World) -> dict[str, str]:
+        rotate = self._plan.spec.rotate
+        return seated(rotate.models, seats_of(world, rotate.role), cell.rotation) if rotate is not None else {}
+
+    def _played(self, cell: Cell, world: World, job: Job, meter: Meter, part: Path) -> Exception | None:
+        """Play the cell into a log; what stopped it before its end, if something did."""
+        setting = cell.arm.setting
+        _remove(part)
+        try:
+            settings = settings_for(
+                world, seed=cell.seed, language=setting.lang, facts=setting.set_ or {}, episodes=setting.episodes
+            )
+            cast = self._cast(cell, world)
+            is_limited = job.tokens is not None or job.cost is not None
+            budget = Budget(job.tokens, job.cost) if is_limited else None
+            with LogWriter(part) as log:
+                Run(world, settings, cast, log, meter.take, cache=self._cache(cell.repeat), budget=budget).play()
+        except (DefinitionError, ModelError, MismatchError, RecursionError) as error:
+            return error
+        return None
+
+    def _cache(self, repeat: int) -> Cache | None:
+        """The cache of a repeat: each has one of its own, or all repeats would have the same answers."""
+        if repeat not in self._caches:
+            plain = cache_for(self._use)
+            if plain is not None and repeat:
+                plain = cache_for(self._use, plain.path.with_name(f"{plain.path.stem}-repeat-{repeat}.sqlite"))
+            self._caches[repeat] = plain
+        return self._caches[repeat]
+
+    def _is_measured(self, path: Path, meter: Meter) -> bool:
+        """Whether there is the whole log of the cell, which the meter then has taken."""
+        if not path.is_file():
+            return False
+        try:
+            for raw in RunLog.open(path, check=False).records.numbered():
+                meter.take(loads(raw[1]))
+        except (RunLogError, ValueError):
+            return False
+        return meter.is_complete
+
+    def _done(self, cell: Cell, meter: Meter, seconds: float | None, status: str, error: str | None) -> Done:
+        world = self._halls[cell.arm.stage].world
+        setting, path = cell.arm.setting, self._folder / log_name(cell.cell)
+        seated_there = self._seated(cell, world)
+        models = {a: seated_there.get(a) or model_name(world, setting, a) for a in speakers(world)}
+        language = setting.lang or world.spec.languages[0]
+        measures, wrong = self._measured(path) if meter.is_complete else (None, None)
+        if wrong is not None:
+            status, error = "failed", wrong
+        row = row_of(
+            first_part(self._plan, cell, world.name, language, models),
+            status,
+            one_line(error)[:500] if error is not None else None,
+            meter.row() if meter.trace else None,
+            {
+                "measures": measures,
+                "seats": meter.seats(setting, models),
+                "trace": meter.trace if meter.is_complete else None,
+                "log": log_name(cell.cell) if path.is_file() else None,
+                "measured": {
+                    "seconds": round(seconds, 4) if seconds is not None else None,
+                    "worker": self._number,
+                    "hits": meter.hits,
+                    "paid": {
+                        "tokens": meter.paid.tokens.total(),
+                        "cost": {c: format(amount, "f") for c, amount in meter.paid.total.items()},
+                    },
+                },
+            },
+        )
+        return Done(
+            cell.cell, line_of(row), status,
+            meter.prompt + meter.completion, tuple(meter.spent.total.items()),
+            meter.paid.tokens.total(), tuple(meter.paid.total.items()),
+        )  # fmt: skip
+
+    def _measured(self, path: Path) -> tuple[dict[str, Any] | None, str | None]:
+        """What the experiment's functions say of a log, and what is wrong with one of them."""
+        if not self._plan.functions:
+            return None, None
+        if self._functions is None:
+            loaded = {file: load_rules(file) for file in {f for f, _ in self._plan.functions.values()}}
+            self._functions = {name: loaded[f][function] for name, (f, function) in self._plan.functions.items()}
+        log, found = RunLog.open(path), dict.fromkeys(self._functions)
+        for name, function in self._functions.items():
+            try:
+                found[name] = _value(name, function, log)
+            except DefinitionError as error:
+                return found, str(error)
+        return found, None
+
+
+def _status(meter: Meter, error: Exception | None) -> tuple[str, str | None]:
+    if isinstance(error, BudgetError):
+        return "over_budget", str(error)
+    if error is not None:
+        return "failed", "what was read is nested too deep" if isinstance(error, RecursionError) else str(error)
+    if meter.first_breach is not None:
+        episode, rule = meter.first_breach
+        return "failed", f"the rule '{rule}' is broken in episode {episode}"
+    return "done", None
+
+
+def _value(name: str, function: Callable[..., Any], log: RunLog) -> Any:
+    """What a function gives: a number, a text, true, false or null."""
+    try:
+        value = function(log)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise DefinitionError(f"{name}: {type(error).__name__}: {error}") from error
+    if isinstance(value, Decimal):
+        return float(value)
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise DefinitionError(f"{name}: gives a {type(value).__name__}, not a number, a text or a flag")
+
+
+def _spare(part: Path) -> Iterator[dict[str, Any]]:
+    """The calls that were paid for and have no place in the log."""
+    path = spare_path(part)
+    if path.is_file():
+        for line in path.read_bytes().splitlines():
+            with contextlib.suppress(ValueError, KeyError):
+                call = json.loads(line)
+                if is_paid(call):
+                    yield call
+
+
+def _remove(part: Path) -> None:
+    for path in (part, spare_path(part)):
+        path.unlink(missing_ok=True)
+
+
+def _pack(part: Path, path: Path) -> None:
+    """Put a log in its place, packed; it is there whole or not at all."""
+    packed = part.with_suffix(".zst")
+    try:
+        if part.is_file():
+            packed.write_bytes(zstd.compress(part.read_bytes(), _PACKED))
+            packed.replace(path)
+        _remove(part)
+    except OSError as error:
+        raise RunLogError(f"cannot write {path}: {error.strerror}") from None
