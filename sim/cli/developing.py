@@ -143,7 +143,8 @@ class _Desk:
                 play, error = self._session.play(), None
             except (SimError, RecursionError) as found:
                 play, error = None, found
-            more = self._watch.wait(_QUIET_S) if error is not None and saved else []
+            # What was saved while it was played may have been read or not: it is played again.
+            more = self._watch.wait(_QUIET_S if error is not None else 0) if saved else []
             if not more:
                 break
             saved = list(dict.fromkeys([*saved, *more]))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
+from functools import cached_property
 from statistics import NormalDist
 from typing import TypeVar
 
@@ -28,14 +29,19 @@ class Streams:
     def at(self, purpose: str, *key: object) -> Draw:
         """The stream for a purpose and a key, such as ``("duration", turn)``."""
         name = "/".join(str(k) for k in (self.seed, self.episode, purpose, *key))
-        return Draw(random.Random(name))  # noqa: S311 - a simulation, not a secret
+        return Draw(name)
 
 
 class Draw:
     """One stream: draws are taken from it in order."""
 
-    def __init__(self, source: random.Random) -> None:
-        self._source = source
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    @cached_property
+    def _source(self) -> random.Random:
+        """Made as late as it can be: what takes a fixed time draws nothing."""
+        return random.Random(self._name)  # noqa: S311 - a simulation, not a secret
 
     def uniform(self) -> float:
         """A number from 0 up to, but not, 1."""

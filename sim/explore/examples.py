@@ -18,9 +18,6 @@ DEEPER = 20
 MOST_STARTS = 24
 """Options of the user that are tried otherwise for what was not reached."""
 
-_LESS = 0.25
-"""How much of the usual is tried with each of them."""
-
 
 @dataclass(frozen=True)
 class Example:
@@ -90,8 +87,13 @@ class Explored:
 
     @property
     def moments(self) -> list[Situation]:
-        """Situations of runs in which somebody is asked to speak."""
-        return [p.situation for p in self.places if p.asked is p.situation]
+        """Situations of runs in which somebody is asked to speak, and those passed through on the way there."""
+        return [
+            situation
+            for place in self.places
+            if place.asked is place.situation
+            for situation in (*(hop.situation for hop in place.hops[:-1]), place.situation)
+        ]
 
 
 def explore(world: World, *, is_deep: bool = False) -> Explored:
@@ -130,10 +132,11 @@ def explore_further(
             explored.broken[rule] = Example(place, example.facts)
     if world.shared and not _has_all(world, explored, wanted):
         explored.take(Search(world, times=times, others=True).run(), {}, is_first=False)
-    for facts in _starts(world):
+    starts = list(_starts(world))
+    for facts in starts:
         if _has_all(world, explored, wanted):
             return
-        explored.take(Search(world, facts=facts, times=_LESS * times).run(), facts, is_first=False)
+        explored.take(Search(world, facts=facts, times=times / (2 * len(starts))).run(), facts, is_first=False)
 
 
 def _has_all(world: World, explored: Explored, arrows: Set[tuple[str, int]]) -> bool:

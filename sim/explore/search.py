@@ -30,8 +30,14 @@ from sim.world.world import World
 MOST_AHEAD = 250
 """Situations that wait to be looked at, beyond which it is no use to look at one after another."""
 
-MOST_TURNS = 4_000
-"""Turns that are tried one after another in a world, and as many in games."""
+MOST_WORK = 240_000
+"""Conditions and facts that are looked at in situations one after another.
+
+A turn counts as many as its world has, so the same takes about the same time in small worlds and in large ones.
+"""
+
+MOST_PLAYED = 120_000
+"""The same, for games."""
 
 MOST_GAMES = 200
 """Games that are played for the ends and arrows that were not reached."""
@@ -79,11 +85,13 @@ class Search:
         self.world, _, brought = in_episode(world, lambda who, n: comer(SEED, 1, who, n))
         self.found = Found()
         self._others = others
-        self._turns = Turns(world, Fields(world, conditions_of(world)))
+        expressions = list(conditions_of(world))
+        self._turns = Turns(world, Fields(world, expressions))
         self._same = Sameness(world)
-        self._most = MOST_TURNS * times
-        self._most_ahead = MOST_AHEAD * max(1, times)
         self._start = begin(self.world, 1, {**brought, **(facts or {})}, SEED)
+        size = len(expressions) + len(self._start.facts)
+        self._most, self._most_played = MOST_WORK * times / size, MOST_PLAYED * times / size
+        self._most_ahead = MOST_AHEAD * max(1, times)
         self._after: dict[object, list[object]] = {}
         self._numbers = {id(arrow): n for state in world.states.values() for n, arrow in enumerate(state.go)}
 
@@ -102,7 +110,7 @@ class Search:
         """Try to break rules: from the ``places`` that are nearest to it, then in other games."""
         never = [name for name, outcome in sorted(rules, key=str) if outcome is None]
         for name in never:
-            most = self._turns.work + self._most / (2 * len(never))
+            most = self._turns.work + self._most_played / (2 * len(never))
             self._aim(name, places, most)
         start, _ = self._turns.begin(self._start)
         if not rules <= self.found.broken.keys():
@@ -174,7 +182,7 @@ class Search:
 
     def _games(self, start: Place, rules: Set[tuple[str, str | None]], first: int) -> None:
         """Games of players who do anything, until nothing new has come of some."""
-        most = self._turns.work + (self._most / 2 if rules else self._most)
+        most = self._turns.work + (self._most_played / 2 if rules else self._most_played)
         known, idle = 0, 0
         for number in range(first, first + MOST_GAMES):
             has_all = set(self.world.spec.ends) <= set(self.found.ends) and idle >= len(_MANNERS)

@@ -85,6 +85,7 @@ class Turns:
         self.fields = fields
         self.is_trimmed = False
         self.work = 0
+        self._liked: tuple[object, dict[str, list[float]]] = (None, {})
         self._language = world.spec.languages[0]
         self._least = {
             key: fact.kind.low or Decimal(0)
@@ -147,15 +148,16 @@ class Turns:
 
     def _likes(self, situation: Situation, streams: Streams) -> dict[str, list[float]]:
         """In what order agents are chosen by all who are of one mind: by what was dealt to them, then by lot."""
-        state = situation.state
         dealt = [fact for fact in self.world.facts.values() if fact.deal]
-        return {
-            agent: [
-                *(streams.at("likes", state, situation.facts.get(f.key(agent))).uniform() for f in dealt),
-                streams.at("likes", state, agent).uniform(),
-            ]
-            for agent in self.world.cast
-        }
+        cards = {agent: tuple(situation.facts.get(f.key(agent)) for f in dealt) for agent in self.world.cast}
+        key = (streams, situation.state, tuple(cards.items()))
+        if key != self._liked[0]:
+            drawn = {
+                agent: [streams.at("likes", situation.state, of).uniform() for of in (*held, agent)]
+                for agent, held in cards.items()
+            }
+            self._liked = (key, drawn)
+        return self._liked[1]
 
     def _asked(self, place: Place) -> Situation:
         return place.asked if self.world.states[place.situation.state].is_at_once else place.situation

@@ -64,7 +64,7 @@ def examine(world: World, *, is_deep: bool = False) -> Examined:
     ``is_deep`` takes longer and finds more.
     """
     explored = explore(world, is_deep=is_deep)
-    proofs = prove(world, is_deep=is_deep, seen=explored.moments)
+    proofs = prove(world, is_deep=is_deep, seen=explored.moments, taken=explored.arrows)
     arrows = {(name, n) for name, state in world.states.items() for n in range(len(state.go))}
     open_ = {(v.rule, v.outcome) for v in proofs.verdicts if v.verdict != "proved"}
     explore_further(world, explored, arrows - _never(proofs), open_, is_deep=is_deep)

@@ -18,6 +18,7 @@ from typing import Any
 import z3
 
 from sim.engine.situation import Situation
+from sim.explore.sameness import settable
 from sim.proof.frames import Frame, Makings
 from sim.proof.guesses import Condition, Part, behind, conditions, every
 from sim.proof.moments import anywhere, beginning, dealt_out, keys_of, waits
@@ -34,11 +35,11 @@ MOST_STEPS = 2_000_000
 MOST_MS = 10_000
 """What one question may take in any case; the steps are used up long before."""
 
-MOST_WORK = 6_000_000
-"""Steps of the solver for a world: about two seconds. The largest bundled one takes two thirds of it."""
+MOST_WORK = 3_000_000
+"""Steps of the solver for a world: about a second. A werewolf game of eight takes two thirds of it."""
 
-MOST_PARTS = 40_000
-"""Parts of expressions that are translated for a world. The largest bundled one takes half of it."""
+MOST_PARTS = 30_000
+"""Parts of expressions that are translated for a world. A werewolf game of eight takes half of it."""
 
 DEEPER = 20
 """How many times as much is done where that is asked for."""
@@ -141,6 +142,9 @@ class Induction:
         self.untold: set[str] = set()
         self.fell: dict[tuple[str, str | None], str] = {}
         self.claims: list[Claim] = []
+        self._gone: list[Claim] = []
+        self._looked_at: dict[int, int] = {}
+        self._known: dict[tuple[int, bool], tuple[int, z3.BoolRef]] = {}
         self._here = {name: self.anywhere.with_values({}, name) for name in world.states}
         self._terms: dict[tuple[Any, ...], Truth] = {}
 
@@ -162,6 +166,7 @@ class Induction:
         self._settle()
         if not set(self.rules) <= set(self.claims) and any(a.fallback for a in self.world.actions.values()):
             self.steps = self._stepped(is_forced=False)
+            self._looked_at.clear()
             self._settle()
 
     def _settle(self) -> None:
@@ -205,29 +210,40 @@ class Induction:
                 if (c.state is None or c.state == there.state)
                 and (c.reads & step.changed or (there.state != name and c.state is not None) or c.when == ENTERED)
             ]
-            if not affected:
+            if not affected or not self._knows_less(step):
                 continue
-            solver = self._before(step)
-            self.claims = self._holding(solver, self.claims, there, affected)
+            self._looked_at[id(step)] = len(self._gone)
+            solver, asked = self._before(step), self.claims
+            self.claims = self._holding(solver, asked, there, affected)
             kept = set(self.claims)
+            self._gone += [c for c in asked if c not in kept]
             for claim in affected:
                 if claim.rule is not None and claim not in kept:
                     self.fell.setdefault((claim.rule, None), step.what)
         return len(self.claims) < before
 
+    def _knows_less(self, step: Step) -> bool:
+        """Whether something was dropped, since a step was looked at, that was known before it."""
+        since = self._looked_at.get(id(step))
+        states = {None, step.before.state, *(frame.state for frame in step.assumed)}
+        return since is None or any(claim.state in states for claim in self._gone[since:])
+
     def _before(self, step: Step) -> z3.Solver:
         """A solver that knows what holds before a step, and that it is taken."""
-        known = self._assumed(step.before, is_midway=step.is_midway)
-        known += [t for frame in step.assumed for t in self._assumed(frame)]
+        known = [self._assumed(step.before, is_midway=step.is_midway), *map(self._assumed, step.assumed)]
         return _solver(truth(self._domain), *known, truth(step.when))
 
-    def _assumed(self, frame: Frame, *, is_midway: bool = False) -> list[z3.BoolRef]:
+    def _assumed(self, frame: Frame, *, is_midway: bool = False) -> z3.BoolRef:
         """What is known at a moment: all rules, for a run stops where one is broken, and what is left of the rest.
 
         Midway rules are not looked at, so only what is left is known.
         """
-        kept = self.claims if is_midway else dict.fromkeys((*self.rules, *self.claims))
-        return [truth(self._at(c, frame)) for c in kept if c.text not in self.untold]
+        place = (id(frame), is_midway)
+        if self._known.get(place, (None, None))[0] != len(self.claims):
+            kept = self.claims if is_midway else dict.fromkeys((*self.rules, *self.claims))
+            told = both(*(self._at(c, frame) for c in kept if c.text not in self.untold))
+            self._known[place] = (len(self.claims), truth(told))
+        return self._known[place][1]
 
     def _holding(self, solver: z3.Solver, claims: list[Claim], frame: Frame, asked: Iterable[Claim]) -> list[Claim]:
         """The claims without those that may not hold at a moment."""
@@ -283,7 +299,7 @@ class Induction:
     def _in(self, frame: Frame) -> z3.Solver:
         """A solver that knows what holds where a limit may be reached: after a turn, if no arrow was taken."""
         still = self._made.is_still(frame, self.world.states[frame.state])
-        return _solver(truth(self._domain), *self._assumed(frame), truth(still))
+        return _solver(truth(self._domain), self._assumed(frame), truth(still))
 
     def may_be_taken(self, state: str, arrow: int) -> bool:
         """Whether an arrow of a state may ever be taken, as far as is known."""
@@ -330,11 +346,16 @@ def _solver(*known: z3.BoolRef) -> z3.Solver:
 def guesses(world: World, *, is_fine: bool) -> list[Claim]:
     """What may help to prove the rules of a world; ``is_fine`` tells moments within a state apart."""
     found: list[Claim] = []
-    facts = [name for name, fact in world.facts.items() if fact.compute is None]
+    touched = settable(world)
+    facts = [n for n, f in world.facts.items() if f.compute is None and (n in touched or f.is_shared or f.deal)]
     told = [(key, part, keys_of(world, part)) for key, part in conditions(world).items()]
+    options = {key for name in world.facts.keys() - set(facts) for key in _of(world, name)}
     for place in (None, *world.states):
+        # What a user chose before the run is news only where the way there hangs on it.
+        ways = {k for s in world.states.values() for a in s.go if a.to == place for k in keys_of(world, a.when)}
+        here = [(key, part, reads) for key, part, reads in told if reads & ways or not reads <= options]
         for when in _moments(world, place) if is_fine else (ALWAYS,):
-            found += _there(world, place, facts, when, told)
+            found += _there(world, place, facts, when, here)
     for name in facts:
         for key, part in behind(world, name).items():
             for is_not in (False, True):

@@ -82,25 +82,28 @@ def is_term(value: object) -> bool:
     return isinstance(value, z3.ExprRef)
 
 
+_CONTEXT = z3.main_ctx()
+_REF = _CONTEXT.ref()
+_NONE = z3.IntVal(0)
+
+
 def there(times: Any) -> Truth:
     """Whether something that is there so many times is there at all."""
-    return times > 0 if isinstance(times, z3.ArithRef) else times
+    if not isinstance(times, z3.ArithRef):
+        return times
+    return z3.BoolRef(z3.Z3_mk_gt(_REF, times.ast, _NONE.ast), _CONTEXT)
 
 
 def times_if(condition: Truth, times: Any) -> Any:
     """How often something is there under a condition."""
     if isinstance(times, z3.ArithRef):
-        return if_(condition, times, z3.IntVal(0))
+        return if_(condition, times, _NONE)
     return both(condition, times)
 
 
 def many(times: Any) -> Any:
     """How often something is there, as a number."""
     return times if isinstance(times, z3.ArithRef) else if_(times, Decimal(1), Decimal(0))
-
-
-_CONTEXT = z3.main_ctx()
-_REF = _CONTEXT.ref()
 
 
 def _joined(make: Any, terms: list[z3.BoolRef]) -> z3.BoolRef:
@@ -167,14 +170,19 @@ def if_(condition: Truth, yes: Any, other: Any, codes: Codes | None = None) -> A
     if _is_truth(yes) and _is_truth(other):
         if isinstance(yes, bool) and isinstance(other, bool):
             return yes if yes == other else (condition if yes else no(condition))
-        return z3.If(condition, truth(yes), truth(other))
+        return _chosen(condition, truth(yes), truth(other))
     if isinstance(yes, Decimal) or isinstance(other, Decimal):
-        return yes if _same(yes, other) else z3.If(condition, *_alike(number(yes), number(other)))
+        return yes if _same(yes, other) else _chosen(condition, *_alike(number(yes), number(other)))
     if is_term(yes) and is_term(other):
-        return z3.If(condition, *_alike(yes, other))
+        return _chosen(condition, *_alike(yes, other))
     if codes is not None and _is_word(yes) and _is_word(other):
-        return yes if _same(yes, other) else z3.If(condition, codes.of(yes), codes.of(other))
+        return yes if _same(yes, other) else _chosen(condition, codes.of(yes), codes.of(other))
     raise Unknown
+
+
+def _chosen(condition: z3.BoolRef, yes: z3.ExprRef, other: z3.ExprRef) -> z3.ExprRef:
+    made = z3.Z3_mk_ite(_REF, condition.ast, yes.ast, other.ast)
+    return z3.BoolRef(made, _CONTEXT) if isinstance(yes, z3.BoolRef) else z3.ArithRef(made, _CONTEXT)
 
 
 def _same(left: Any, right: Any) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Literal
 
@@ -54,19 +54,25 @@ class Proofs:
         return sum(v.verdict == "proved" for v in self.verdicts)
 
 
-def prove(world: World, *, is_deep: bool = False, seen: Sequence[Situation] = ()) -> Proofs:
+def prove(
+    world: World,
+    *,
+    is_deep: bool = False,
+    seen: Sequence[Situation] = (),
+    taken: Set[tuple[str, int]] = frozenset(),
+) -> Proofs:
     """Try to prove that each rule of a world holds in every run, whoever answers and whatever they say.
 
     A proof is of one episode, with the facts as they begin in the world (what nothing sets may have any value), the
     cards dealt in any order, and other episodes that do with shared facts what they like. What forks change by hand
     is left out. Where it takes longer, ``is_deep`` looks closer at moments within a state. Situations that were
-    ``seen`` in runs make it faster: what did not hold there is not tried.
+    ``seen`` in runs, and arrows that were ``taken``, make it faster: what did not hold there is not tried.
     """
     try:
         found = Induction(world, is_deep=is_deep, seen=seen)
         found.run()
         verdicts = _verdicts(found)
-        arrows = tuple(_never_taken(found))
+        arrows = tuple(_never_taken(found, taken))
     except Exhausted:
         return _undecided(world, "the world takes more work than is done" + ("" if is_deep else " without --deep"))
     except Unknown:
@@ -87,10 +93,10 @@ def _undecided(world: World, why: str) -> Proofs:
     return Proofs(rules, (), may_go_deeper=True)
 
 
-def _never_taken(found: Induction) -> Iterator[NeverTaken]:
+def _never_taken(found: Induction, taken: Set[tuple[str, int]]) -> Iterator[NeverTaken]:
     for name, state in found.world.states.items():
         for number, arrow in enumerate(state.go):
-            if not found.may_be_taken(name, number):
+            if (name, number) not in taken and not found.may_be_taken(name, number):
                 yield NeverTaken(name, number, arrow.to, arrow.guard)
 
 

@@ -17,7 +17,7 @@ from sim.world.cast import Cast
 from sim.world.circles import Circle
 from sim.world.evaluation import COUNTERS
 from sim.world.expression_checks import is_plain
-from sim.world.expressions import Compiled
+from sim.world.expressions import Compiled, compiled
 from sim.world.fields import ActionField, Fact, TypedField
 from sim.world.format import Action, Persona, Tool, WorldFile
 from sim.world.kinds import MAX_ITEMS, Kind, Value
@@ -77,7 +77,7 @@ class Declarations(Cast):
     ) -> Compiled:
         """Compile an expression; where it is wrong, note it and give one that is false."""
         try:
-            return Compiled(text, vocabulary or self.vocabulary, wanted)
+            return compiled(text, vocabulary or self.vocabulary, wanted)
         except ExpressionError as error:
             self.problem(path, "expression", str(error))
             return Compiled("false", Vocabulary({}))

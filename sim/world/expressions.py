@@ -20,6 +20,7 @@ from sim.world.expression_checks import check, check_text, dotted, explain, leav
 from sim.world.vocabulary import FUNCTIONS, ExpressionError, Vocabulary, spelt, type_name, unspell
 
 _CACHE_SIZE = 256
+_MOST_KEPT = 4096
 
 
 class Compiled:
@@ -97,6 +98,23 @@ class Compiled:
             return bool(self(scope))
         except ExpressionError:
             return False
+
+
+_made: dict[tuple[Any, ...], Compiled] = {}
+
+
+def compiled(text: str, vocabulary: Vocabulary, wanted: Any = None) -> Compiled:
+    """An expression, compiled once for all worlds in which its names mean the same, such as a world's variants.
+
+    Raises:
+        ExpressionError: as :class:`Compiled` does.
+    """
+    key = (text, wanted, vocabulary.of(text).key)
+    if key not in _made:
+        _made[key] = Compiled(text, vocabulary, wanted)
+        if len(_made) > _MOST_KEPT:
+            del _made[next(iter(_made))]
+    return _made[key]
 
 
 def _own(tree: Any) -> frozenset[str]:

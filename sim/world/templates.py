@@ -11,7 +11,6 @@ import functools
 from collections.abc import Mapping
 
 import jinja2
-import jinja2.meta
 from jinja2 import nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -65,24 +64,32 @@ def _template(text: str) -> jinja2.Template:
     return _environment.from_string(text)
 
 
-@functools.lru_cache(maxsize=4096)
 def names_in(text: str) -> frozenset[str]:
     """The names that a template uses.
 
     Raises:
         TemplateError: if it is not a template.
     """
-    return frozenset(jinja2.meta.find_undeclared_variables(_parse(text))) if "{" in text else frozenset()
+    return _uses(text)[0]
 
 
-@functools.lru_cache(maxsize=4096)
 def has_names_alone(text: str) -> bool:
     """Whether a template has nothing but names in it, so that with these it can always be filled in.
 
     Raises:
         TemplateError: if it is not a template.
     """
-    return "{" not in text or all(isinstance(node, _PLAIN) for node in _parse(text).find_all(nodes.Node))
+    return _uses(text)[1]
+
+
+@functools.lru_cache(maxsize=4096)
+def _uses(text: str) -> tuple[frozenset[str], bool]:
+    """The names that a template uses, none of which it can set itself, and whether it has nothing else."""
+    if "{" not in text:
+        return frozenset(), True
+    found = list(_parse(text).find_all(nodes.Node))
+    names = frozenset(node.name for node in found if isinstance(node, nodes.Name))
+    return names, all(isinstance(node, _PLAIN) for node in found)
 
 
 def attributes_in(text: str, name: str) -> set[str]:

@@ -157,6 +157,23 @@ class Vocabulary:
             return DataType.UNDEFINED
         raise errors.SymbolResolutionError(name)
 
+    def of(self, text: str) -> Vocabulary:
+        """What of it an expression can use: the names in its text."""
+        used = {word for word in _WORD.findall(text) if word[0] not in "'\""}
+        return Vocabulary(
+            {n: kind for n, kind in self.kinds.items() if n in used},
+            self.words & used,
+            {n: record for n, record in self.records.items() if n in used},
+            {n: options for n, options in self.options.items() if n.partition(".")[0] in used},
+            self.unknown & used,
+        )
+
+    @functools.cached_property
+    def key(self) -> tuple[Any, ...]:
+        """What tells vocabularies apart."""
+        named = (tuple(sorted(part.items())) for part in (self.kinds, self.records, self.options))
+        return (*named, self.words, self.unknown)
+
     def names(self) -> list[str]:
         """All names, for suggestions."""
         return [*self.kinds, *self.records, *FUNCTIONS, *self.words]

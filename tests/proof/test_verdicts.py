@@ -11,6 +11,7 @@ import pytest
 
 import sim
 from sim.engine import machine
+from sim.explore.examples import explore
 from sim.proof.examining import examine
 from sim.proof.verdicts import Proofs, prove
 from sim.world.world import World
@@ -21,8 +22,10 @@ from tests.worlds.players import MIXED, POLITE, play, world_of
 
 @cache
 def proofs(name: str) -> Proofs:
-    """What is found of a bundled world."""
-    return prove(world_of(name))
+    """What is found of a bundled world, as the command looks for it."""
+    world = world_of(name)
+    explored = explore(world)
+    return prove(world, seen=explored.moments, taken=explored.arrows)
 
 
 def open_(world: World) -> list[str]:
