@@ -64,7 +64,8 @@ def examine(world: World, *, is_deep: bool = False) -> Examined:
     ``is_deep`` takes longer and finds more.
     """
     explored = explore(world, is_deep=is_deep)
-    proofs = prove(world, is_deep=is_deep, seen=explored.moments, taken=explored.arrows)
+    broken = {rule for rule, outcome in explored.broken if outcome is None}
+    proofs = prove(world, is_deep=is_deep, seen=explored.moments, taken=explored.arrows, broken=broken)
     arrows = {(name, n) for name, state in world.states.items() for n in range(len(state.go))}
     open_ = {(v.rule, v.outcome) for v in proofs.verdicts if v.verdict != "proved"}
     explore_further(world, explored, arrows - _never(proofs), open_, is_deep=is_deep)

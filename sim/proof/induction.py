@@ -126,8 +126,11 @@ def _as_it_began(frame: Frame, name: str) -> Truth:
 class Induction:
     """The claims of a world that hold together; :meth:`run` drops those that do not."""
 
-    def __init__(self, world: World, *, is_deep: bool = False, seen: Sequence[Situation] = ()) -> None:
+    def __init__(
+        self, world: World, *, is_deep: bool = False, seen: Sequence[Situation] = (), broken: bool = False
+    ) -> None:
         self.world = world
+        self._is_forced = not (broken and any(action.fallback for action in world.actions.values()))
         self._seen = Seen(world, seen)
         self._most = MOST_WORK * (DEEPER if is_deep else 1)
         makings = Makings(MOST_PARTS * (DEEPER if is_deep else 1))
@@ -135,7 +138,7 @@ class Induction:
         self.anywhere, self._domain = anywhere(world, bare)
         self.beginning, self._first = beginning(world, self.anywhere)
         self._first = both(self._first, self._domain)
-        self.steps = self._stepped(is_forced=True)
+        self.steps = self._stepped(is_forced=self._is_forced)
         self.rules = [Claim(name, None, c, True, keys_of(world, c), rule=name) for name, c in world.never.items()]
         self.work = 0
         self._begun: int | None = None
@@ -156,7 +159,7 @@ class Induction:
         """Find what holds; ``is_fine`` tells moments within a state apart, which takes longer and proves more.
 
         What is due is surely done only as long as its fallback breaks no rule: where one is left that is not
-        proved, that is not relied upon.
+        proved, or is ``broken`` for sure, that is not relied upon.
         """
         self.untold = {rule.text for rule in self.rules if not self._is_told(rule)}
         likely = self._seen.left(guesses(self.world, is_fine=is_fine))
@@ -164,7 +167,8 @@ class Induction:
         told = [rule for rule in self.rules if rule.text not in self.untold]
         self.claims = self._at_first([*told, *helps])
         self._settle()
-        if not set(self.rules) <= set(self.claims) and any(a.fallback for a in self.world.actions.values()):
+        is_open = self._is_forced and not set(self.rules) <= set(self.claims)
+        if is_open and any(action.fallback for action in self.world.actions.values()):
             self.steps = self._stepped(is_forced=False)
             self._looked_at.clear()
             self._settle()

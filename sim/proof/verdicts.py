@@ -60,16 +60,18 @@ def prove(
     is_deep: bool = False,
     seen: Sequence[Situation] = (),
     taken: Set[tuple[str, int]] = frozenset(),
+    broken: Set[str] = frozenset(),
 ) -> Proofs:
     """Try to prove that each rule of a world holds in every run, whoever answers and whatever they say.
 
     A proof is of one episode, with the facts as they begin in the world (what nothing sets may have any value), the
     cards dealt in any order, and other episodes that do with shared facts what they like. What forks change by hand
     is left out. Where it takes longer, ``is_deep`` looks closer at moments within a state. Situations that were
-    ``seen`` in runs, and arrows that were ``taken``, make it faster: what did not hold there is not tried.
+    ``seen`` in runs, arrows that were ``taken`` and rules that were ``broken`` make it faster: what did not hold
+    there is not tried.
     """
     try:
-        found = Induction(world, is_deep=is_deep, seen=seen)
+        found = Induction(world, is_deep=is_deep, seen=seen, broken=bool(broken))
         found.run()
         verdicts = _verdicts(found)
         arrows = tuple(_never_taken(found, taken))
@@ -80,7 +82,7 @@ def prove(
     work = sum(map(len, found.steps.values())) * len(guesses(world, is_fine=True))
     is_open = any(v.verdict != "proved" for v in verdicts)
     if is_open and (is_deep or work <= MOST_GUESSED):
-        closer = Induction(world, is_deep=is_deep, seen=seen)
+        closer = Induction(world, is_deep=is_deep, seen=seen, broken=bool(broken))
         with contextlib.suppress(Exhausted):
             closer.run(is_fine=True)
             both = zip(verdicts, _verdicts(closer), strict=True)
