@@ -7,6 +7,7 @@ resource, from deep inside an AutoGen chat; only one runs at a time, and which i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import count
 from typing import Any
 
 import simpy
@@ -147,9 +148,12 @@ class Clock:
 
 
 class Claim:
-    """What an episode holds of a resource, or waits for, and ``since`` when it has asked for it."""
+    """What an episode holds of a resource, or waits for.
 
-    def __init__(self, resource: str, episode: int, request: Any, since: float) -> None:
+    ``since`` is its place in the queue: when it has asked, and which in number it was of all who did.
+    """
+
+    def __init__(self, resource: str, episode: int, request: Any, since: tuple[float, int]) -> None:
         self.resource = resource
         self.episode = episode
         self.request = request
@@ -170,6 +174,7 @@ class Stations:
         self._spec = resources
         self._closed: dict[str, int] = {}
         self._refills: dict[str, int] = {}
+        self._asked = count(1)
         self._made = {name: self._make(name, spec, clock_minutes(start)) for name, spec in resources.items()}
 
     def _make(self, name: str, spec: Resource, start: int) -> Any:
@@ -233,18 +238,23 @@ class Stations:
         return self._refills.get(name)
 
     def claim(
-        self, name: str, episode: int, priority: float = 0.0, amount: float = 1.0, since: float | None = None
+        self,
+        name: str,
+        episode: int,
+        priority: float = 0.0,
+        amount: float = 1.0,
+        since: tuple[float, int] | None = None,
     ) -> Claim:
         """Ask for a resource; the higher ``priority`` is served first where it has priorities.
 
-        Who had it and lost it keeps its place: ``since`` is when it was first asked for.
+        Who had it and lost it keeps its place: ``since`` is that of its first claim.
         """
         made, spec = self._made[name], self._spec[name]
-        first = self._environment.now if since is None else since
+        first = (self._environment.now, next(self._asked)) if since is None else since
         if isinstance(made, simpy.Container):
             return Claim(name, episode, made.get(amount), first)
         rank = -priority if spec.queue == "priority" else 0.0
-        return Claim(name, episode, made.request(priority=(rank, first)), first)
+        return Claim(name, episode, made.request(priority=(rank, *first)), first)
 
     def wait(self, claim: Claim, patience: float | None = None) -> bool:
         """Wait until a claim is granted; False, and the queue is left, where patience (in minutes) ends before.

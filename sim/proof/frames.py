@@ -10,7 +10,7 @@ from typing import Any
 
 import z3
 
-from sim.proof.guesses import Condition
+from sim.proof.conditions import Condition
 from sim.proof.terms import (
     Codes,
     Items,

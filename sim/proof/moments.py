@@ -8,8 +8,8 @@ from typing import Any
 import z3
 
 from sim.explore.sameness import settable
+from sim.proof.conditions import Condition
 from sim.proof.frames import COUNTERS, Frame, known
-from sim.proof.guesses import Condition
 from sim.proof.terms import Truth, Unknown, both, either, is_same, is_term
 from sim.world.world import FactDef, TransitionDef, World
 

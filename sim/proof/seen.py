@@ -10,14 +10,14 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sim.engine.situation import Scope, Situation, scope
-from sim.proof.guesses import Condition, Part
+from sim.proof.conditions import Condition, Part
 from sim.world.evaluation import NotHandled, Translator
 from sim.world.expressions import Compiled
 from sim.world.vocabulary import unspell
 from sim.world.world import World
 
 if TYPE_CHECKING:
-    from sim.proof.induction import Claim
+    from sim.proof.claims import Claim
 
 MOST_SEEN = 400
 """Moments that are looked at; more would drop little more."""

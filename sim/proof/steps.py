@@ -14,9 +14,9 @@ from typing import Any
 
 import z3
 
+from sim.proof.conditions import Condition
 from sim.proof.doing import Doing, Fields
 from sim.proof.frames import COUNTERS, Frame
-from sim.proof.guesses import Condition
 from sim.proof.moments import keys_of, waits
 from sim.proof.terms import Items, Truth, Unknown, both, either, is_same, is_term, no
 from sim.world.world import ActionDef, BallotDef, StateDef

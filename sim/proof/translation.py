@@ -13,7 +13,7 @@ from typing import Any
 import z3
 from rule_engine import ast
 
-from sim.proof.guesses import Condition
+from sim.proof.conditions import Condition
 from sim.proof.terms import (
     Cases,
     Codes,

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sim.engine.situation import Situation
-from sim.proof.induction import Induction, guesses
+from sim.proof.claims import guesses
+from sim.proof.induction import Induction
 from sim.proof.terms import Exhausted, Unknown
 from sim.world.expressions import Compiled
 from sim.world.world import World

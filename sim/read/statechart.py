@@ -126,7 +126,7 @@ def _arrows(graph: Graph, taken: Taken | None) -> Iterator[_Arrow]:
             head = f"{data['times']:,}× " if data["times"] else ""
             if head or data["shown"]:
                 shown = (head + data["shown"]).strip()
-                notes.append(_Note(data["guard"], wrapped(shown, GUARD, 230), data["times"]))
+                notes.append(_Note(data["shown"], wrapped(shown, GUARD, 230), data["times"]))
         times = sum(data["times"] for data in several) if taken is not None else None
         yield _Arrow(source, target, is_dashed, notes, times)
 

@@ -56,7 +56,9 @@ class Holding:
                 return current, hold
         return current, None
 
-    def _granted(self, situation: Situation, hold: HoldDef, since: float | None = None) -> tuple[Situation, bool]:
+    def _granted(
+        self, situation: Situation, hold: HoldDef, since: tuple[float, int] | None = None
+    ) -> tuple[Situation, bool]:
         stations, name, began = self._stations, hold.resource, self._clock.now
         state = situation.state
         streams = situation.streams

@@ -11,8 +11,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from sim.engine.situation import Situation, scope
+from sim.proof.conditions import every
 from sim.proof.frames import Frame, Makings, known
-from sim.proof.guesses import every
 from sim.proof.induction import Induction
 from sim.proof.terms import Items, Unknown, is_term, many, truth
 from sim.world.vocabulary import ExpressionError

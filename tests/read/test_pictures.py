@@ -15,7 +15,7 @@ import pytest
 import sim
 from sim.read import speakers
 from sim.read.drawing import text_width, wrapped
-from sim.read.graph import machine, to_dot, to_mermaid
+from sim.read.graph import guard_in, machine, to_dot, to_mermaid
 from sim.read.layers import Link, Size, lay_out
 from sim.read.raster import check_raster, to_png
 from sim.read.speakers import speaker_edges
@@ -214,7 +214,7 @@ def test_thirty_states_with_long_guards_lie_clear_of_each_other(language: str, t
     root = ET.fromstring(svg)
     assert len(boxes_of(root)) == 32
     drawn = [t.findtext(f"{SVG}title") for t in root.iter(f"{SVG}text") if t.find(f"{SVG}title") is not None]
-    guards = [arrow.guard for state in world.states.values() for arrow in state.go]
+    guards = [guard_in(arrow, language) for state in world.states.values() for arrow in state.go]
     assert max(map(len, guards)) > 60
     assert Counter(drawn) == Counter(guards)
 

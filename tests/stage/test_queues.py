@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from queues import CASES, Case, Visit, compared, shop, visits
 
@@ -60,6 +60,7 @@ def test_who_comes_first_is_served_first(seed: int, servers: int, load: float) -
 
 @settings(max_examples=6)
 @given(st.integers(0, 10_000), st.integers(1, 3), st.booleans())
+@example(90, 1, True)  # two come in the same instant, and the first of them is interrupted
 def test_the_urgent_are_served_first(seed: int, servers: int, preempt: bool) -> None:
     """Each wait is as counted apart from SimPy; who is interrupted keeps its place and what was done."""
     world = shop(servers, 9 * servers, {"queue": "priority", "preempt": preempt}, URGENT)

@@ -69,6 +69,22 @@
     svg.append(text);
     counts.set(key, text);
   };
+  const spot = (edge) => {
+    // Beside the line, a little before its head; nearer to its middle where something stands there already.
+    const taken = [...svg.querySelectorAll("text, .node rect")].map((each) => each.getBBox());
+    const long = edge.getTotalLength(), found = [];
+    for (const back of [34, 52, 70, 26, 90, 110, 140]) {
+      if (back > long) continue;
+      const at = edge.getPointAtLength(long - back), ahead = edge.getPointAtLength(long - back + 1);
+      const away = (ahead.x - at.x) * (ahead.y - at.y) >= 0 ? 15 : -15;
+      for (const side of [away, -away]) {
+        found.push([at.x + side * (ahead.y - at.y), at.y - side * (ahead.x - at.x) + 4]);
+      }
+    }
+    const isFree = ([x, y]) => taken.every((box) =>
+      x + 13 < box.x || x - 13 > box.x + box.width || y + 4 < box.y || y - 13 > box.y + box.height);
+    return found.find(isFree) || found[0] || [edge.getPointAtLength(long / 2).x, edge.getPointAtLength(long / 2).y];
+  };
   const follow = () => {
     if (!svg || !box.clientWidth) return;
     const { width, height } = svg.viewBox.baseVal, fits = box.clientWidth / width;
@@ -105,11 +121,8 @@
       const times = taken.get(key) || 0;
       edge.classList.toggle("taken", times > 0);
       if (times && !counts.has(key)) {
-        // Beside the line, a little before its head and on the side away from the box: guards stand at its middle.
-        const long = edge.getTotalLength(), spot = edge.getPointAtLength(Math.max(0, long - 34));
-        const ahead = edge.getPointAtLength(Math.max(1, long - 33)), x = ahead.x - spot.x, y = ahead.y - spot.y;
-        const side = x * y >= 0 ? 15 : -15;
-        count(key, spot.x + side * y, spot.y - side * x + 4);
+        const [x, y] = spot(edge);
+        count(key, x, y);
       }
       if (counts.has(key)) counts.get(key).textContent = times ? `${times}×` : "";
     }

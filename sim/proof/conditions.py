@@ -1,4 +1,4 @@
-"""What might always hold in a world: guessed from the conditions that its author wrote."""
+"""The conditions that the author of a world wrote, and their parts: from these it is guessed what always holds."""
 
 from __future__ import annotations
 
