@@ -47,7 +47,7 @@ def main(words: Sequence[str]) -> None:
         raise DefinitionError(f"--price-as {given.price_as}: the price list has no such model")
     unknown = next((arm for arm in given.arms if arm not in ARMS), None)
     if unknown is not None:
-        raise DefinitionError(f"--arms {unknown}: no such arm{did_you_mean(unknown, ARMS)}; {', '.join(ARMS)}")
+        raise DefinitionError(f"--arms {unknown}: no such arm{did_you_mean(unknown, ARMS)}")
     plan = Plan(
         given.rounds, range(1, given.seeds + 1), given.reliability, given.lang, price, given.url, given.model,
         given.cut, given.arms,
@@ -70,7 +70,7 @@ def _options(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, nargs="+", default=[20, 40, 100], help="of a visit without errors")
     parser.add_argument("--seeds", type=int, default=5, help="how many runs of each cell")
     parser.add_argument(
-        "--reliability", type=float, nargs="+", default=[1.0, 0.9], help="chance of a call to be right"
+        "--reliability", type=float, nargs="+", default=[1.0, 0.98, 0.9], help="chance of a call to be right"
     )
     parser.add_argument("--lang", default="zh", help="zh or en")
     parser.add_argument("--price-as", default="gpt-4o", help="the model whose price is taken")

@@ -60,12 +60,9 @@ def _tokens(figure: Any, measured: Measured) -> None:
         means = [mean(r.tokens for r in measured.of(measured.reliabilities[0], n, arm)) for n in measured.rounds]
         chart.plot(measured.rounds, means, "o-", color=_colour(arm), markersize=4, linewidth=1.4)
         chart.annotate(
-            f" {arm} {means[-1]:,.0f}",
-            (measured.rounds[-1], means[-1]),
-            color=_colour(arm),
-            va="center",
-            fontsize=8,
-        )
+            f"{arm} {means[-1]:,.0f}", (measured.rounds[-1], means[-1]), (7, 0), textcoords="offset points",
+            color=_colour(arm), va="center", fontsize=8,
+        )  # fmt: skip
     chart.set_xlabel("rounds")
     chart.set_ylabel("tokens of a visit")
     chart.set_xticks(measured.rounds)
@@ -88,11 +85,11 @@ def _kept(figure: Any, measured: Measured) -> None:
                 if low is not None and high is not None:
                     chart.plot([low * 100, high * 100], [at, at], color=_colour(arm), linewidth=1.6)
                 chart.plot([found.mean * 100], [at], "o", color=_colour(arm), markersize=4.5)
-        title = measured.about["model"] if reliability is None else f"each call right with chance {reliability:g}"
+        title = measured.about["model"] if reliability is None else f"right with chance {reliability:g}"
         chart.set_title(title, loc="left", fontsize=9)
         chart.set_xlim(-3, 103)
-        chart.set_xlabel("% of runs that kept the procedure")
         chart.grid(axis="x", color="#ddd", linewidth=0.6)
+    figure.supxlabel("% of runs that kept the procedure", fontsize=9)
     charts[0].set_yticks(range(len(measured.rounds)), [f"{n} rounds" for n in measured.rounds])
     charts[0].set_ylim(len(measured.rounds) - 0.4, -0.6)
     handles = [charts[0].plot([], [], "o-", color=_colour(arm), label=arm)[0] for arm in measured.arms]

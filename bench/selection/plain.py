@@ -63,8 +63,9 @@ def play(scene: Scene, method: str, url: str) -> tuple[Verdict, list[str]]:
     }
     agents = {
         agent: autogen.ConversableAgent(
-            scene.names[agent], system_message=scene.plain(agent), description=scene.about(agent), llm_config=config,
-            human_input_mode="NEVER", code_execution_config=False, silent=True, max_consecutive_auto_reply=NO_LIMIT,
+            scene.names[agent], system_message=scene.plain(agent), description=scene.about(agent),
+            llm_config=config, human_input_mode="NEVER", code_execution_config=False, silent=True,
+            max_consecutive_auto_reply=NO_LIMIT,
         )
         for agent in scene.world.agents
     }  # fmt: skip

@@ -29,7 +29,7 @@ class Plan:
 
     rounds: Sequence[int] = (20, 40, 100)
     seeds: Sequence[int] = range(1, 6)
-    reliabilities: Sequence[float] = (1.0, 0.9)
+    reliabilities: Sequence[float] = (1.0, 0.98, 0.9)
     language: str = "zh"
     price: Price | None = None
     url: str | None = None
