@@ -30,6 +30,9 @@ SELECTING = re.compile(r"select the next role from \[|choose who is next from \[
 
 TIMEOUT_S = 300
 
+CLOSE = {"Connection": "close"}
+"""AutoGen makes a client for each question who speaks next, and would keep a connection open for each."""
+
 
 @dataclass
 class Spent:
@@ -95,7 +98,7 @@ class SelectionServer(ChatServer):
         self._lock = threading.Lock()
         self._url, self._model, self._most = url, model, most
         self._key = os.environ.get("OPENAI_API_KEY", "none")
-        super().__init__(lambda request: self._passed_on(request) if url else (200, self._scripted(request)))
+        super().__init__(lambda request: (*self._answered(request), CLOSE))
 
     def begin(self, scene: Scene, cast: Cast, seed: int) -> None:
         """Count from nothing, for a run of a scene."""
@@ -103,6 +106,9 @@ class SelectionServer(ChatServer):
         self.requests.clear()
         self._scene, self._cast, self._seed = scene, cast, seed
         self._spoken = self._asked = 0
+
+    def _answered(self, request: dict[str, Any]) -> tuple[int, Any]:
+        return self._passed_on(request) if self._url else (200, self._scripted(request))
 
     def _scripted(self, request: dict[str, Any]) -> dict[str, Any]:
         messages = request["messages"]
