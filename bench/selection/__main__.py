@@ -1,6 +1,6 @@
 """``python -m bench.selection``: who speaks next, four ways, on one visit to the hospital; what each takes.
 
-    python -m bench.selection --seeds 20                       # scripted, counted by a local server; some minutes
+    python -m bench.selection --seeds 5                        # scripted, counted by a local server; some minutes
     python -m bench.selection --rounds 20 --seeds 1            # some seconds
     python -m bench.selection --url URL --model NAME --rounds 14 --seeds 2   # with a real model
     python -m bench.selection --show scripted                  # what was measured before, without playing
@@ -79,7 +79,7 @@ def _options(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--cut", type=float, default=CUT, help="a chat is cut after so many times its rounds")
     parser.add_argument("--arms", nargs="+", default=list(ARMS), help="which to play")
     parser.add_argument("--out", type=Path, default=Path("results/selection"), help="where the results go")
-    parser.add_argument("--show", metavar="NAME", help="print results of before: scripted, real, or a folder")
+    parser.add_argument("--show", metavar="NAME", help="print results of before: scripted, or a folder")
     given = parser.parse_args(words)
     if given.seeds < 1:
         parser.error("--seeds: at least 1")
