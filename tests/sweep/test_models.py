@@ -26,6 +26,7 @@ from sim.sweep.engines import InProcess, Pool
 from sim.sweep.estimating import estimates
 from sim.sweep.plan import read_plan
 from tests import role_play
+from tests.cases.shop import SHOP
 from tests.faults import Fault
 from tests.provider import KEY, Provider
 from tests.sweep.building import columns, rows, swept, write
@@ -97,7 +98,9 @@ def test_a_run_that_was_broken_off_goes_on_and_pays_for_nothing_twice(folder: Pa
     """The rows and the log are those of a sweep that was not stopped."""
     server = serve()
     models(folder, server)
-    file, out = write(folder, HEAD + "seeds: 2\nmodel: {seller: small}\nset: {paid: 0.5}\n"), folder / "out"
+    world = SHOP.replace("  asked:", "  price: {money: CNY, known_to: nobody}\n  asked:")
+    text = HEAD + "seeds: 2\nmodel: {seller: small}\nset: {price: 2.50}\n"
+    file, out = write(folder, text, world=world), folder / "out"
     swept(file, out)
     whole, log, asked = columns(out), RunLog.open(out / "runs" / "000001.jsonl.zst"), len(server.billed)
     calls = [n for n, record in enumerate(log.records) if isinstance(record, Call) and record.model == "small"]
