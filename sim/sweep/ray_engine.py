@@ -226,8 +226,10 @@ def _check_answers(address: str) -> None:
     except subprocess.TimeoutExpired:
         raise DefinitionError(f"no Ray cluster answers at {address} within {ANSWER_S:.0f} s") from None
     except subprocess.CalledProcessError as error:
-        told = error.stderr.decode("utf-8", "replace")
-        raise DefinitionError(f"no Ray cluster is at {address}: {_reason(told)}") from None
+        told = _reason(error.stderr.decode("utf-8", "replace"))
+        if address == "auto" and told.startswith("ConnectionError"):
+            told = "this machine belongs to none; 'ray start --head' begins one, --address HOST:PORT names another"
+        raise DefinitionError(f"no Ray cluster is at {address}: {told}") from None
 
 
 def _reason(error: object) -> str:

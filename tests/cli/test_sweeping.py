@@ -66,6 +66,24 @@ def test_mistakes_are_told_in_a_line_and_end_with_two(sim: Sim, folder: Path) ->
     assert_refused(sim("sweep", "sale.yaml", "-j", 0), "results/sale has results already; --resume goes on")
 
 
+def test_an_engine_takes_only_what_is_its_own(sim: Sim, folder: Path) -> None:
+    """The address of a cluster is not for processes of this machine, and no cluster plays in this process."""
+    write(folder, SALE)
+    local = sim("sweep", "sale.yaml", "--address", "auto")
+    assert_refused(local, "--address is that of a Ray cluster, and goes with --engine ray")
+    assert_refused(sim("sweep", "sale.yaml", "--engine", "ray", "-j", 0), "-j 0 plays in this process")
+    assert not (folder / "results").exists()
+
+
+def test_without_ray_it_is_told_what_to_install(sim: Sim, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is an extra; nothing is begun."""
+    write(folder, SALE)
+    monkeypatch.setitem(sys.modules, "ray", None)
+    done = sim("sweep", "sale.yaml", "--engine", "ray")
+    assert_refused(done, "--engine ray needs the extra 'ray': pip install 'roleplay-sim[ray]'")
+    assert not (folder / "results").exists()
+
+
 def _begun(folder: Path) -> subprocess.Popen[bytes]:
     """A sweep of many runs in a process of its own, of which some rows are written."""
     command = [
@@ -93,7 +111,7 @@ def test_a_sweep_that_is_killed_goes_on_to_the_same_results(times: int, folder: 
     out = folder / "results" / "sale"
     for _ in range(times):
         begun = _begun(folder)
-        workers = [int(path.name) for path in (out / "runs" / ".part").glob("*")]
+        workers = [int(path.name.partition(".")[2]) for path in (out / "runs" / ".part").glob("*")]
         begun.kill()
         begun.communicate()
         assert begun.returncode == -signal.SIGKILL
@@ -120,7 +138,6 @@ def test_an_interrupted_sweep_ends_with_130_and_says_how_it_goes_on(folder: Path
     _, err = begun.communicate(timeout=60)
     assert begun.returncode == 130
     assert err.decode().splitlines() == ["stopped; 'sim sweep sale.yaml --resume' goes on with results/sale"]
-    assert not (folder / "results" / "sale" / "runs" / ".part").exists()
     assert 0 < len(rows(folder / "results" / "sale")) < 1000
 
 
