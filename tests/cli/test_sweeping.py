@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import Sim, assert_refused, process
+from tests.cli.running import Sim, assert_refused, is_alive, process
 from tests.sweep.building import columns, rows, swept, write
 
 SALE = "experiment: sale\nworld: shop\nseeds: 5\narms: {plain: {}, dear: {variant: dear}}\n"
@@ -116,9 +115,9 @@ def test_a_sweep_that_is_killed_goes_on_to_the_same_results(times: int, folder: 
         begun.communicate()
         assert begun.returncode == -signal.SIGKILL
         ends = time.monotonic() + 30
-        while any(_is_alive(worker) for worker in workers) and time.monotonic() < ends:
+        while any(is_alive(worker) for worker in workers) and time.monotonic() < ends:
             time.sleep(0.02)
-        assert [worker for worker in workers if _is_alive(worker)] == []
+        assert [worker for worker in workers if is_alive(worker)] == []
     kept = len(list((out / "runs").glob("*.zst")))
     assert 0 < kept < 120
     before = {path.name: path.stat().st_mtime_ns for path in (out / "runs").glob("*.zst")}
@@ -139,11 +138,3 @@ def test_an_interrupted_sweep_ends_with_130_and_says_how_it_goes_on(folder: Path
     assert begun.returncode == 130
     assert err.decode().splitlines() == ["stopped; 'sim sweep sale.yaml --resume' goes on with results/sale"]
     assert 0 < len(rows(folder / "results" / "sale")) < 1000
-
-
-def _is_alive(process_id: int) -> bool:
-    try:
-        os.kill(process_id, 0)
-    except ProcessLookupError:
-        return False
-    return "zombie" not in Path(f"/proc/{process_id}/status").read_text(encoding="utf-8").split("\n")[2]
