@@ -75,17 +75,25 @@ class Ray:
             own = {"num_cpus": self._workers, "include_dashboard": False, "object_store_memory": STORE_BYTES}
         else:
             _check_answers(self._address)
-        try:
-            self._ray.init(self._address or "local", log_to_driver=False, logging_level=logging.ERROR, **own)
-        except (OSError, RuntimeError, ValueError) as error:
-            where = f"at {self._address} cannot be used" if self._address else "of this machine cannot be begun"
-            raise DefinitionError(f"the Ray cluster {where}: {_reason(error)}") from None
+        self._connect(own)
         if self._most() < 1:
             self._ray.shutdown()
             raise DefinitionError(
                 f"the cluster at {self._address} has no processor; -j says how many there will be"
             )
         return self
+
+    def _connect(self, own: dict[str, Any], tries: int = 2) -> None:
+        """Connect; once more if that failed, for Ray gives its daemons 30 s, and a busy machine may need longer."""
+        try:
+            self._ray.init(self._address or "local", log_to_driver=False, logging_level=logging.ERROR, **own)
+        except Exception as error:  # noqa: BLE001 - Ray raises plain ones
+            self._ray.shutdown()
+            if tries > 1:
+                self._connect(own, tries - 1)
+                return
+            where = f"at {self._address} cannot be used" if self._address else "of this machine cannot be begun"
+            raise DefinitionError(f"the Ray cluster {where}: {_reason(error)}") from None
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
