@@ -237,6 +237,8 @@ def _check_answers(address: str) -> None:
         told = _reason(error.stderr.decode("utf-8", "replace"))
         if address == "auto" and told.startswith("ConnectionError"):
             told = "this machine belongs to none; 'ray start --head' begins one, --address HOST:PORT names another"
+        elif "Failed to connect" in told:
+            told += "; one that asks for a token needs RAY_AUTH_MODE=token here too"
         raise DefinitionError(f"no Ray cluster is at {address}: {told}") from None
 
 
