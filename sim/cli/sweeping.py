@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import ROUND_HALF_EVEN, Decimal
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,13 +16,22 @@ import typer
 
 from sim.cli.app import Json, app, print_json, say
 from sim.cli.options import CacheUse, Caching
+from sim.errors import DefinitionError
 
 if TYPE_CHECKING:
+    from sim.sweep.engines import Engine
     from sim.sweep.estimating import Estimate
     from sim.sweep.plan import Plan
     from sim.sweep.results import Results, Totals
     from sim.sweep.rows import Done
     from sim.sweep.running import Watcher
+
+
+class EngineName(StrEnum):
+    """Where the runs of an experiment are played."""
+
+    LOCAL = "local"
+    RAY = "ray"
 
 
 @app.command()
@@ -36,7 +46,17 @@ def sweep(
             max=1024,
             metavar="N",
             help="Processes; 0 plays in this one.",
-            show_default="one for each processor",
+            show_default="one for each processor of the machine, or of the cluster",
+        ),
+    ] = None,
+    engine: Annotated[
+        EngineName, typer.Option(help="Where: in processes of this machine, or on a Ray cluster.")
+    ] = EngineName.LOCAL,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="The Ray cluster, HOST:PORT or auto; RAY_ADDRESS, or one of this machine alone, if left out.",
         ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with results that are there.")] = False,
@@ -56,11 +76,11 @@ def sweep(
 
     Example: sim sweep second_doctor.yaml -j 2
     """
-    from sim.sweep.engines import Engine, InProcess, Pool  # noqa: PLC0415 - heavy; `sim --help` needs none of it
-    from sim.sweep.estimating import check_budget_holds, estimates  # noqa: PLC0415
+    from sim.sweep.estimating import check_budget_holds, estimates  # noqa: PLC0415 - heavy, as below
     from sim.sweep.plan import read_plan  # noqa: PLC0415
     from sim.sweep.running import sweep as run  # noqa: PLC0415
 
+    _check_engine(engine, jobs, address)
     plan = read_plan(experiment, code=not no_code)
     if dry:
         found = estimates(plan)
@@ -68,15 +88,35 @@ def sweep(
         check_budget_holds(plan, found)
         return
     folder = out or Path("results") / plan.name
-    engine: Engine = InProcess() if jobs == 0 else Pool(_processors() if jobs is None else jobs)
     began = time.perf_counter()
     try:
-        with _progress(plan, is_shown=not as_json) as watch:
-            done = run(plan, folder, engine, resume=resume, cache=cache.value, watch=watch)
+        with _engine(engine, jobs, address) as plays, _progress(plan, is_shown=not as_json) as watch:
+            done = run(plan, folder, plays, resume=resume, cache=cache.value, watch=watch)
     except KeyboardInterrupt:
         typer.echo(f"stopped; 'sim sweep {experiment} --resume' goes on with {folder}", err=True)
         raise
     _report(plan, folder, done.totals, done.played, time.perf_counter() - began, as_json)
+
+
+def _check_engine(name: EngineName, jobs: int | None, address: str | None) -> None:
+    if address is not None and name is not EngineName.RAY:
+        raise DefinitionError("--address is that of a Ray cluster, and goes with --engine ray")
+    if jobs == 0 and name is EngineName.RAY:
+        raise DefinitionError("-j 0 plays in this process, without --engine ray")
+
+
+@contextmanager
+def _engine(name: EngineName, jobs: int | None, address: str | None) -> Iterator[Engine]:
+    """What plays the cells, for as long as it is needed."""
+    from sim.sweep.engines import InProcess, Pool  # noqa: PLC0415 - heavy; `sim --help` needs none of it
+
+    if name is EngineName.RAY:
+        from sim.sweep.ray_engine import Ray  # noqa: PLC0415
+
+        with Ray(jobs, address) as ray:
+            yield ray
+    else:
+        yield InProcess() if jobs == 0 else Pool(_processors() if jobs is None else jobs)
 
 
 def _processors() -> int:

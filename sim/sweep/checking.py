@@ -21,9 +21,9 @@ from sim.stage.run import settings_for
 from sim.sweep.arms import Said
 from sim.sweep.cells import seated
 from sim.sweep.format import ExperimentFile, Setting
-from sim.sweep.staging import Stage, path_of, read_world, with_personas, with_phases
+from sim.sweep.staging import Code, Stage, path_of, read_world, with_personas, with_phases
 from sim.world.expressions import Compiled
-from sim.world.rules import Functions, load_rules
+from sim.world.rules import Functions
 from sim.world.source import KeyPath, Source
 from sim.world.vocabulary import ExpressionError
 from sim.world.world import World
@@ -58,10 +58,10 @@ class Checks:
         self._names: set[str] = set()
         self._wrong = 0
 
-    def functions(self) -> dict[str, tuple[Path, str]]:
-        """The file and the name of each function that measures."""
-        found: dict[str, tuple[Path, str]] = {}
-        loaded: dict[Path, Functions] = {}
+    def functions(self) -> dict[str, tuple[Code, str]]:
+        """The code and the name of each function that measures."""
+        found: dict[str, tuple[Code, str]] = {}
+        loaded: dict[Code, Functions] = {}
         for name, text in self._spec.functions.items():
             at: KeyPath = ("functions", name)
             file, colon, function = text.rpartition(":")
@@ -74,10 +74,12 @@ class Checks:
                 self._note(at, f"there is no file {file} beside the experiment")
             else:
                 with self._told(at):
-                    loaded.setdefault(path, load_rules(path))
-                    if function not in loaded[path]:
-                        self._note(at, f"no function '{function}' in {file}{did_you_mean(function, loaded[path])}")
-                    found[name] = (path, function)
+                    read = Code.read(path)
+                    if read not in loaded:
+                        loaded[read] = read.load()
+                    if function not in loaded[read]:
+                        self._note(at, f"no function '{function}' in {file}{did_you_mean(function, loaded[read])}")
+                    found[name] = (read, function)
         return found
 
     def arm(self, said: Said) -> Checked | None:

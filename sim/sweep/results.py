@@ -14,6 +14,7 @@ from typing import IO, Any
 from sim.errors import DefinitionError, RunLogError
 from sim.models.prices import EXACT
 from sim.record.lock import lock
+from sim.sweep.cells import count
 from sim.sweep.plan import Plan
 from sim.sweep.rows import Done
 from sim.sweep.worker import PARTS
@@ -51,11 +52,12 @@ class Results:
     Life: :meth:`open` reads what is there, :meth:`put` takes the rows in any order, :meth:`close` ends it.
     """
 
-    def __init__(self, folder: Path, file: IO[bytes], written: int, totals: Totals) -> None:
+    def __init__(self, folder: Path, file: IO[bytes], written: int, totals: Totals, cells: int) -> None:
         self.folder = folder
         self.written = written
         self.totals = totals
         self._file = file
+        self._cells = cells
         self._waiting: dict[int, Done] = {}
 
     @classmethod
@@ -81,8 +83,6 @@ class Results:
             (folder / PARTS).mkdir(parents=True, exist_ok=True)
             file = (folder / ROWS).open("a+b", buffering=0)
             lock(file, folder / ROWS)
-            shutil.rmtree(folder / PARTS)  # what a stop has left
-            (folder / PARTS).mkdir()
             if known is None:
                 _write_whole(folder / EXPERIMENT, plan.described())
         except OSError as error:
@@ -90,7 +90,7 @@ class Results:
         totals = Totals()
         written, size = _kept(file, totals)
         file.truncate(size)
-        return cls(folder, file, written, totals)
+        return cls(folder, file, written, totals, count(plan))
 
     def put(self, done: Done) -> None:
         """Take the row of a cell, and write all whose turn has come.
@@ -112,8 +112,9 @@ class Results:
             raise RunLogError(f"cannot write {self.folder / ROWS}: {error.strerror}") from None
 
     def close(self) -> None:
-        """Close the file, and take away what is left of runs that were not ended."""
-        shutil.rmtree(self.folder / PARTS, ignore_errors=True)
+        """Close the file; logs of runs that were not ended stay until all cells are done."""
+        if self.written == self._cells:
+            shutil.rmtree(self.folder / PARTS, ignore_errors=True)
         self._file.close()
 
 

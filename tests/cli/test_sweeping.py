@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import Sim, assert_refused, process
+from tests.cli.running import Sim, assert_refused, is_alive, process
 from tests.sweep.building import columns, rows, swept, write
 
 SALE = "experiment: sale\nworld: shop\nseeds: 5\narms: {plain: {}, dear: {variant: dear}}\n"
@@ -66,6 +65,24 @@ def test_mistakes_are_told_in_a_line_and_end_with_two(sim: Sim, folder: Path) ->
     assert_refused(sim("sweep", "sale.yaml", "-j", 0), "results/sale has results already; --resume goes on")
 
 
+def test_an_engine_takes_only_what_is_its_own(sim: Sim, folder: Path) -> None:
+    """The address of a cluster is not for processes of this machine, and no cluster plays in this process."""
+    write(folder, SALE)
+    local = sim("sweep", "sale.yaml", "--address", "auto")
+    assert_refused(local, "--address is that of a Ray cluster, and goes with --engine ray")
+    assert_refused(sim("sweep", "sale.yaml", "--engine", "ray", "-j", 0), "-j 0 plays in this process")
+    assert not (folder / "results").exists()
+
+
+def test_without_ray_it_is_told_what_to_install(sim: Sim, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is an extra; nothing is begun."""
+    write(folder, SALE)
+    monkeypatch.setitem(sys.modules, "ray", None)
+    done = sim("sweep", "sale.yaml", "--engine", "ray")
+    assert_refused(done, "--engine ray needs the extra 'ray': pip install 'roleplay-sim[ray]'")
+    assert not (folder / "results").exists()
+
+
 def _begun(folder: Path) -> subprocess.Popen[bytes]:
     """A sweep of many runs in a process of its own, of which some rows are written."""
     command = [
@@ -93,14 +110,14 @@ def test_a_sweep_that_is_killed_goes_on_to_the_same_results(times: int, folder: 
     out = folder / "results" / "sale"
     for _ in range(times):
         begun = _begun(folder)
-        workers = [int(path.name) for path in (out / "runs" / ".part").glob("*")]
+        workers = [int(path.name.partition(".")[2]) for path in (out / "runs" / ".part").glob("*")]
         begun.kill()
         begun.communicate()
         assert begun.returncode == -signal.SIGKILL
         ends = time.monotonic() + 30
-        while any(_is_alive(worker) for worker in workers) and time.monotonic() < ends:
+        while any(is_alive(worker) for worker in workers) and time.monotonic() < ends:
             time.sleep(0.02)
-        assert [worker for worker in workers if _is_alive(worker)] == []
+        assert [worker for worker in workers if is_alive(worker)] == []
     kept = len(list((out / "runs").glob("*.zst")))
     assert 0 < kept < 120
     before = {path.name: path.stat().st_mtime_ns for path in (out / "runs").glob("*.zst")}
@@ -120,13 +137,4 @@ def test_an_interrupted_sweep_ends_with_130_and_says_how_it_goes_on(folder: Path
     _, err = begun.communicate(timeout=60)
     assert begun.returncode == 130
     assert err.decode().splitlines() == ["stopped; 'sim sweep sale.yaml --resume' goes on with results/sale"]
-    assert not (folder / "results" / "sale" / "runs" / ".part").exists()
     assert 0 < len(rows(folder / "results" / "sale")) < 1000
-
-
-def _is_alive(process_id: int) -> bool:
-    try:
-        os.kill(process_id, 0)
-    except ProcessLookupError:
-        return False
-    return "zombie" not in Path(f"/proc/{process_id}/status").read_text(encoding="utf-8").split("\n")[2]
