@@ -87,6 +87,7 @@ def _planned(path: Path, source: Source, spec: ExperimentFile, *, code: bool) ->
         raise DefinitionError.of(source.problems)
     checks = Checks(path.resolve().parent, source, spec, catalog.load(), code=code)
     functions = checks.functions()
+    checks.judge()
     stages: dict[str, tuple[int, Stage]] = {}
     arms: list[Arm] = []
     decided: dict[str, Any] = {}
@@ -136,5 +137,6 @@ def _decides(
             name: {"function": text, "file": hashlib.sha256(functions[name][0].read_bytes()).hexdigest()}
             for name, text in spec.functions.items()
         },
+        **({"judge": spec.judge.model_dump()} if spec.judge is not None else {}),
         "models": {name: dict(model.description) for name, model in sorted(checks.models.items())},
     }
