@@ -126,7 +126,7 @@ class Checks:
         texts |= {("judge", "criteria", name): text for name, text in judge.criteria.items()}
         for at, text in texts.items():
             if language not in text and "*" not in text and language in world.spec.languages:
-                self._note(at, f"is not there in '{language}', the language of '{said.name}'{_has(text)}")
+                self._note(at, f"is not there in '{language}', which is spoken; it is there in {', '.join(text)}")
         if judge.of is not None and not agents_of(world, judge.of):
             known = {*world.cast, *world.spec.roles}
             self._note(
@@ -336,10 +336,6 @@ class Checks:
         if said.name in self._names:
             self._note(said.places.whole, f"two arms are called '{said.name}'")
         self._names.add(said.name)
-
-
-def _has(texts: Mapping[str, str]) -> str:
-    return f"; it is there in {', '.join(texts)}"
 
 
 _STAGED = {"personas", "order", "context"}

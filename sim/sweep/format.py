@@ -72,7 +72,9 @@ class Judge(Part):
 
     model: Names = Field(description="the judge, or several, each of whom marks", min_length=1, max_length=8)
     rubric: Text = Field(description="what is marked, and what a score means")
-    scale: list[int] = Field([1, 5], description="the lowest score and the highest", min_length=2, max_length=2)
+    scale: list[int] = Field(
+        [1, 5], description="the lowest score and the highest", json_schema_extra={"minItems": 2, "maxItems": 2}
+    )
     criteria: dict[Name, Text] = Field({}, description="name: what is marked by itself", max_length=12)
     of: str | None = Field(None, description="a role or agent: the transcript has only what it saw and heard")
     times: int = Field(1, description="how often each judge marks an episode", ge=1, le=25)
@@ -89,6 +91,8 @@ class Judge(Part):
     @field_validator("scale")
     @classmethod
     def _check_scale(cls, value: list[int]) -> list[int]:
+        if len(value) != 2:
+            raise ValueError("must be two whole numbers, the lowest score and the highest")
         low, high = value
         if low >= high:
             raise ValueError(f"goes from the lowest score to the highest, and {low} is not below {high}")
