@@ -1,4 +1,4 @@
-"""How far two judges agree: held against a table that was reckoned by hand, and where there is nothing to be told."""
+"""How far two judges agree: held against a table reckoned by hand, and where there is nothing to be told."""
 
 from __future__ import annotations
 
