@@ -35,7 +35,7 @@ LED = "| "
 ALL = "score"
 """The key of the score where there are no criteria."""
 
-ANSWER = 1000
+ANSWER = 400
 """Characters that a mark may have, of each criterion: a sentence or two and a number, in any language."""
 
 _UNSEEN = frozenset({"warning", "intervention"})

@@ -87,9 +87,9 @@ def test_a_judge_that_cannot_mark_is_said_with_its_place(judge: str, problem: st
 
 def test_a_rubric_that_leaves_no_room_in_the_window_is_said(folder: Path) -> None:
     """With its tokens, and what the window leaves beside the answer."""
-    [told] = refusal(write(folder, f"{HEAD}judge: {{model: small, rubric: '{'polite ' * 800}'}}\n"))
-    assert told.startswith("sale.yaml:3:23: judge.rubric: has 1,0")
-    assert told.endswith(" tokens without any transcript, and the window of 'small' leaves 640")
+    [told] = refusal(write(folder, f"{HEAD}judge: {{model: small, rubric: '{'polite ' * 1200}'}}\n"))
+    assert told.startswith("sale.yaml:3:23: judge.rubric: has 1,4")
+    assert told.endswith(" tokens without any transcript, and the window of 'small' leaves 1,120")
 
 
 def test_what_a_rubric_lacks_is_told_once_for_all_arms(folder: Path) -> None:

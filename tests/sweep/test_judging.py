@@ -189,7 +189,7 @@ def test_a_judge_that_fails_loses_no_run(folder: Path, serve: Serve) -> None:
 def test_a_transcript_that_the_window_does_not_hold_is_not_cut_but_said(folder: Path, serve: Serve) -> None:
     """With its tokens and what is left for it; nothing is asked."""
     server = serve(answer=marking(4))
-    models(folder, server, ", window: 1513")
+    models(folder, server, ", window: 913")
     plan = read_plan(write(folder, HEAD + JUDGE))
     swept(plan.file, folder / "out")
     [row] = rows(folder / "out")
