@@ -177,6 +177,8 @@ def _progress(plan: Plan, *, is_shown: bool) -> Iterator[Watcher]:
 
 
 def _report(plan: Plan, folder: Path, totals: Totals, played: int, seconds: float, as_json: bool) -> None:
+    from sim.cli.show import counted  # noqa: PLC0415
+
     counts = totals.by_status
     rate = played / seconds if seconds else 0.0
     if as_json:
@@ -189,6 +191,7 @@ def _report(plan: Plan, folder: Path, totals: Totals, played: int, seconds: floa
                 "done": counts["done"],
                 "failed": counts["failed"],
                 "over_budget": counts["over_budget"],
+                "unmarked": totals.unmarked,
                 "seconds": round(seconds, 3),
                 "runs_per_second": round(rate, 3),
                 "tokens": totals.tokens,
@@ -199,6 +202,8 @@ def _report(plan: Plan, folder: Path, totals: Totals, played: int, seconds: floa
     others = "".join(
         f", {counts[name]:,} {name.replace('_', ' ')}" for name in ("failed", "over_budget") if counts[name]
     )
+    if totals.unmarked:
+        others += f", {counted(totals.unmarked, 'episode')} without a mark"
     say(
         f"{counts['done']:,} done{others} · {played:,} runs in {seconds:.1f} s, {rate:.1f} a second · "
         f"{totals.tokens:,} tokens · {_money(totals.cost)} · {folder}"

@@ -29,7 +29,10 @@ TRIES = 3
 
 @dataclass(frozen=True)
 class Verdict:
-    """What marking a run comes to: the ``judged`` of its row, the calls as lines, and what they took."""
+    """What marking a run comes to: the ``judged`` of its row, the calls as lines, and what they took.
+
+    ``paid`` leaves out answers from a cache, of which there were so many ``hits``.
+    """
 
     row: Mapping[str, Any]
     lines: bytes

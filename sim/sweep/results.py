@@ -27,7 +27,10 @@ AHEAD = 2_000
 
 
 class Totals:
-    """The sums of an experiment: what its rows say, and what was paid for, without answers from a cache."""
+    """The sums of an experiment: what its rows say, and what was paid for, without answers from a cache.
+
+    ``unmarked`` are the episodes to which the judge gave no mark.
+    """
 
     def __init__(self) -> None:
         self.by_status: Counter[str] = Counter()
@@ -35,12 +38,14 @@ class Totals:
         self.cost: dict[str, Decimal] = {}
         self.paid_tokens = 0
         self.paid: dict[str, Decimal] = {}
+        self.unmarked = 0
 
     def add(self, done: Done) -> None:
         """Count a cell."""
         self.by_status[done.status] += 1
         self.tokens += done.tokens
         self.paid_tokens += done.paid_tokens
+        self.unmarked += done.unmarked
         for sums, costs in ((self.cost, done.cost), (self.paid, done.paid_cost)):
             for currency, amount in costs:
                 sums[currency] = EXACT.add(sums.get(currency, Decimal(0)), amount)
@@ -149,7 +154,8 @@ def _kept(file: IO[bytes], totals: Totals) -> tuple[int, int]:
                 tokens = (row["tokens"]["total"] if row["tokens"] else 0) + judged.get("tokens", 0)
             except (ValueError, LookupError, TypeError, ArithmeticError):
                 break
-            totals.add(Done(written, b"", row["status"], tokens, costs, *_paid(row)))
+            unmarked = judged.get("unmarked", 0)
+            totals.add(Done(written, b"", row["status"], tokens, costs, *_paid(row), unmarked=unmarked))
             written, size = written + 1, size + len(line)
     return written, size
 

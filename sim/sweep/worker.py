@@ -231,7 +231,7 @@ class Worker:
             cell.cell, line_of(row), status,
             spent.tokens.total(), tuple(spent.total.items()),
             paid.tokens.total(), tuple(paid.total.items()),
-            verdict.lines if verdict is not None else b"",
+            *((verdict.lines, verdict.row["unmarked"]) if verdict is not None else ()),
         )  # fmt: skip
 
     def _measured(self, path: Path) -> tuple[dict[str, Any] | None, str | None]:

@@ -32,8 +32,8 @@ def test_the_document_of_a_sweep_has_its_sums(sim: Sim, folder: Path) -> None:
     write(folder, SALE)
     first = sim("sweep", "sale.yaml", "-j", 0, "--out", "there", "--json").json
     assert list(first) == [
-        "experiment", "results", "cells", "done", "failed", "over_budget", "seconds", "runs_per_second", "tokens",
-        "cost",
+        "experiment", "results", "cells", "done", "failed", "over_budget", "unmarked", "seconds",
+        "runs_per_second", "tokens", "cost",
     ]  # fmt: skip
     assert (first["experiment"], first["results"], first["cells"], first["done"]) == ("sale", "there", 10, 10)
     assert first["tokens"] == sum(row["tokens"]["total"] for row in rows(folder / "there"))

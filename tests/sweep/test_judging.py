@@ -175,7 +175,9 @@ def test_a_judge_that_fails_loses_no_run(folder: Path, serve: Serve) -> None:
 
     server = serve(answer=marking(4), faults=faults)
     models(folder, server)
-    swept(write(folder, HEAD + "seeds: 2\n" + JUDGE), folder / "out")
+    file = write(folder, HEAD + "seeds: 2\n" + JUDGE)
+    assert swept(file, folder / "out").totals.unmarked == 1
+    assert swept(file, folder / "out", resume=True).totals.unmarked == 1
     first, second = rows(folder / "out")
     assert [row["status"] for row in (first, second)] == ["done", "done"]
     assert (first["judged"]["score"], first["judged"]["calls"]) == (4.0, 2)
