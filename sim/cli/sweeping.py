@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,6 +19,7 @@ from sim.cli.options import CacheUse, Caching
 from sim.errors import DefinitionError
 
 if TYPE_CHECKING:
+    from sim.sweep.cells import Arm
     from sim.sweep.engines import Engine
     from sim.sweep.estimating import Estimate
     from sim.sweep.plan import Plan
@@ -131,47 +132,50 @@ def _show_plan(plan: Plan, found: Mapping[str, Estimate], as_json: bool) -> None
 
     cells = count(plan)
     each = cells // len(plan.arms)
-    rows = []
-    for arm in plan.arms:
-        estimate = found[arm.name]
-        cost = None if estimate.cost is None else estimate.cost * each
-        rows.append(
-            {
-                "arm": arm.name,
-                "world": plan.stages[arm.stage].resolved["world"]["world"],
-                "variant": arm.setting.variant,
-                "lang": arm.setting.lang,
-                "cells": each,
-                "turns": estimate.turns,
-                "tokens": estimate.tokens,
-                "paid_tokens": estimate.paid * each,
-                "cost": None if cost is None else float(cost),
-                "currency": estimate.currency,
-                "failure": estimate.failure,
-            }
-        )
+    rows = [_planned(plan, arm, found[arm.name], each) for arm in plan.arms]
     seconds = sum(e.seconds for e in found.values()) * each
     if as_json:
         print_json({"experiment": plan.name, "cells": cells, "seconds": round(seconds, 1), "arms": rows})
         return
-    columns = ("arm", "world", "cells", "turns a run", "tokens a run", "paid for", "cost")
+    has_judge = plan.spec.judge is not None
     shown = [
-        [
-            row["arm"],
-            row["world"] + (f" ({row['variant']})" if row["variant"] else ""),
-            f"{row['cells']:,}",
-            row["failure"] or f"{row['turns']:,}",
-            f"{row['tokens']:,}",
-            f"{row['paid_tokens']:,}",
-            "not known" if row["cost"] is None else _money({row["currency"]: Decimal(str(row["cost"]))}),
-        ]
+        {
+            "arm": row["arm"],
+            "world": row["world"] + (f" ({row['variant']})" if row["variant"] else ""),
+            "cells": f"{row['cells']:,}",
+            "turns a run": row["failure"] or f"{row['turns']:,}",
+            "tokens a run": f"{row['tokens']:,}",
+            **({"marks": f"{row['marks']:,}"} if has_judge else {}),
+            "paid for": f"{row['paid_tokens']:,}",
+            "cost": "not known" if row["cost"] is None else _money({row["currency"]: Decimal(str(row["cost"]))}),
+        }
         for row in rows
     ]
-    console().print(table(None, columns, shown))
+    console().print(table(None, list(shown[0]), [list(row.values()) for row in shown]))
     say(
         f"{cells:,} runs: {len(plan.arms)} arms, {each:,} runs each; turns and tokens are those of one "
         "scripted run of each arm, cost is for all its runs"
+        + ("; marks are calls of the judge, and are in what is paid for" if has_judge else "")
     )
+
+
+def _planned(plan: Plan, arm: Arm, estimate: Estimate, runs: int) -> dict[str, Any]:
+    """What an arm of so many runs would take."""
+    cost = None if estimate.cost is None else estimate.cost * runs
+    return {
+        "arm": arm.name,
+        "world": plan.stages[arm.stage].resolved["world"]["world"],
+        "variant": arm.setting.variant,
+        "lang": arm.setting.lang,
+        "cells": runs,
+        "turns": estimate.turns,
+        "tokens": estimate.tokens,
+        "marks": estimate.marks * runs,
+        "paid_tokens": estimate.paid * runs,
+        "cost": None if cost is None else float(cost),
+        "currency": estimate.currency,
+        "failure": estimate.failure,
+    }
 
 
 @contextmanager
@@ -213,6 +217,8 @@ def _progress(plan: Plan, *, is_shown: bool) -> Iterator[Watcher]:
 
 
 def _report(plan: Plan, folder: Path, totals: Totals, played: int, seconds: float, as_json: bool) -> None:
+    from sim.cli.show import counted  # noqa: PLC0415
+
     counts = totals.by_status
     rate = played / seconds if seconds else 0.0
     if as_json:
@@ -225,6 +231,7 @@ def _report(plan: Plan, folder: Path, totals: Totals, played: int, seconds: floa
                 "done": counts["done"],
                 "failed": counts["failed"],
                 "over_budget": counts["over_budget"],
+                "unmarked": totals.unmarked,
                 "seconds": round(seconds, 3),
                 "runs_per_second": round(rate, 3),
                 "tokens": totals.tokens,
@@ -235,6 +242,8 @@ def _report(plan: Plan, folder: Path, totals: Totals, played: int, seconds: floa
     others = "".join(
         f", {counts[name]:,} {name.replace('_', ' ')}" for name in ("failed", "over_budget") if counts[name]
     )
+    if totals.unmarked:
+        others += f", {counted(totals.unmarked, 'episode')} without a mark"
     say(
         f"{counts['done']:,} done{others} · {played:,} runs in {seconds:.1f} s, {rate:.1f} a second · "
         f"{totals.tokens:,} tokens · {_money(totals.cost)} · {folder}"

@@ -87,6 +87,7 @@ def _planned(path: Path, source: Source, spec: ExperimentFile, *, code: bool) ->
         raise DefinitionError.of(source.problems)
     checks = Checks(path.resolve().parent, source, spec, catalog.load(), code=code)
     functions = checks.functions()
+    checks.judge()
     stages: dict[str, tuple[int, Stage]] = {}
     arms: list[Arm] = []
     decided: dict[str, Any] = {}
@@ -135,5 +136,6 @@ def _decides(
         "functions": {
             name: {"function": text, "file": functions[name][0].digest} for name, text in spec.functions.items()
         },
+        **({"judge": spec.judge.model_dump()} if spec.judge is not None else {}),
         "models": {name: dict(model.description) for name, model in sorted(checks.models.items())},
     }

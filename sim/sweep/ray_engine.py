@@ -7,6 +7,7 @@ imported only here.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import secrets
@@ -14,7 +15,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +26,7 @@ from sim.models.cache import Use
 from sim.sweep.engines import TRIES, Source
 from sim.sweep.plan import Plan
 from sim.sweep.rows import Done, log_name
-from sim.sweep.shipping import Played, Player, Shipment
+from sim.sweep.shipping import Played, Player, Shipment, names_of
 from sim.sweep.worker import Job, Worker
 
 CONNECT_S = 5.0
@@ -117,7 +118,7 @@ class Ray:
                 while len(under_way) < self._most() and (job := jobs.take()) is not None:
                     # It may have been begun, by a worker that died; in a list the shipment is not read each time.
                     again = replace(job, is_again=True)
-                    under_way[serve.remote([sent], shipment.token, again, _log_of(shipment, job))] = job
+                    under_way[serve.remote([sent], shipment.token, again, _files_of(shipment, job))] = job
                 if not under_way:
                     return
                 for reference in self._ready(list(under_way)):
@@ -158,7 +159,7 @@ class Ray:
         return done
 
 
-def _serve(sent: list[Any], token: str, job: Job, log: bytes | None) -> Played | SimError:
+def _serve(sent: list[Any], token: str, job: Job, files: Mapping[str, bytes]) -> Played | SimError:
     """What runs in a worker: a process keeps the worlds that it has compiled from one cell to the next."""
     import ray  # noqa: PLC0415 - an extra
 
@@ -168,20 +169,20 @@ def _serve(sent: list[Any], token: str, job: Job, log: bytes | None) -> Played |
             _PLAYERS[token] = Player(ray.get(sent[0]), ray.get_runtime_context().get_node_id())
     except SimError as error:
         return error
-    return _PLAYERS[token].play(job, log)
+    return _PLAYERS[token].play(job, files)
 
 
 _PLAYERS: dict[str, Player] = {}
 """What this process plays, where it is a worker: of the last sweep alone."""
 
 
-def _log_of(shipment: Shipment, job: Job) -> bytes | None:
-    """The log of a cell that was played before, for a worker that has no folder of the results."""
-    path = shipment.folder / log_name(job.cell)
-    try:
-        return path.read_bytes() if job.is_again else None
-    except OSError:
-        return None
+def _files_of(shipment: Shipment, job: Job) -> dict[str, bytes]:
+    """What there is of a cell that was played before, for a worker that has no folder of the results."""
+    found: dict[str, bytes] = {}
+    for name in names_of(job.cell) if job.is_again else ():
+        with contextlib.suppress(OSError):
+            found[name] = (shipment.folder / name).read_bytes()
+    return found
 
 
 def _put(path: Path, data: bytes) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from sim.errors import DefinitionError, RunLogError, SimError
 from sim.models import catalog
 from sim.models.cache import Use
+from sim.sweep.calls import kept_name
 from sim.sweep.plan import Plan
 from sim.sweep.rows import Done, log_name
 from sim.sweep.worker import PARTS, Job, Worker
@@ -67,6 +69,11 @@ def _models(plan: Plan) -> bytes | None:
     return text
 
 
+def names_of(cell: int) -> tuple[str, str]:
+    """The files of a cell in the folder of the results, until its row is written: its log, and a judge's calls."""
+    return log_name(cell), kept_name(cell)
+
+
 class Player:
     """Plays the cells of a shipment in one process: in the folder of the results, or in one of its own.
 
@@ -96,26 +103,28 @@ class Player:
         except DefinitionError as error:
             raise DefinitionError(f"{socket.gethostname()}: {error}") from None
 
-    def play(self, job: Job, log: bytes | None) -> Played | SimError:
-        """Play a cell, of which the driver may have a ``log``; an error that is given back ends the sweep."""
+    def play(self, job: Job, files: Mapping[str, bytes]) -> Played | SimError:
+        """Play a cell, of which the driver may have ``files``; an error that is given back ends the sweep."""
         try:
             if self._is_shared:
                 return self._worker.play(job), None
-            return self._played_here(job, log)
+            return self._played_here(job, files)
         except SimError as error:
             return error
         except Exception as error:  # noqa: BLE001 - what breaks one run must not end the others
             return self._worker.lost(job.cell, f"its worker failed: {type(error).__name__}: {error}"), None
 
-    def _played_here(self, job: Job, log: bytes | None) -> Played:
+    def _played_here(self, job: Job, files: Mapping[str, bytes]) -> Played:
         path = self._folder / log_name(job.cell)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if log is not None:
-                path.write_bytes(log)
+            for name, data in files.items():
+                (self._folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (self._folder / name).write_bytes(data)
             done = self._worker.play(job)
             packed = path.read_bytes() if path.is_file() else None
-            path.unlink(missing_ok=True)
+            for name in names_of(job.cell):
+                (self._folder / name).unlink(missing_ok=True)
         except OSError as error:
             raise RunLogError(f"{socket.gethostname()} cannot write {path}: {error.strerror}") from None
         return done, packed

@@ -26,9 +26,12 @@ from sim.stage.casting import EVERYONE, models_for, speakers
 from sim.stage.providers import Providers, cache_for
 from sim.stage.resume import resumed, spent_of
 from sim.stage.run import Run, Settings, settings_for, settings_of
+from sim.sweep.asking import prompts_of
+from sim.sweep.calls import Calls, kept_name
 from sim.sweep.cells import Cell, cell_at, seated
 from sim.sweep.checking import model_name, seats_of
-from sim.sweep.measuring import Meter, is_paid
+from sim.sweep.judging import Judging, Verdict
+from sim.sweep.measuring import Meter, Spent, is_paid
 from sim.sweep.plan import Plan
 from sim.sweep.rows import Done, first_part, line_of, log_name, row_of
 from sim.world.expressions import Compiled
@@ -127,12 +130,13 @@ class Worker:
         if job.is_over:
             return self._done(cell, meter, None, "over_budget", "not begun: it might take more than is left")
         if job.is_again and path.is_file() and _measure(path, meter) and meter.is_complete:
-            return self._done(cell, meter, None, *_status(meter, None))
+            return self._done(cell, meter, None, *_status(meter, None), self._judged(cell, job, meter))
         meter, part, error = self._gone_on(cell, job) or self._played(cell, job)
         for call in _spare(part):
             meter.paid.add(call)
         _pack(part, path)
-        return self._done(cell, meter, time.perf_counter() - began, *_status(meter, error))
+        seconds = time.perf_counter() - began
+        return self._done(cell, meter, seconds, *_status(meter, error), self._judged(cell, job, meter))
 
     def lost(self, number: int, error: str) -> Done:
         """The row of a cell that no worker could bring to its end."""
@@ -219,7 +223,28 @@ class Worker:
             self._caches[repeat] = plain
         return self._caches[repeat]
 
-    def _done(self, cell: Cell, meter: Meter, seconds: float | None, status: str, error: str | None) -> Done:
+    def _judged(self, cell: Cell, job: Job, meter: Meter) -> Verdict | None:
+        """What the judge says of a run that was played to its end; None without one."""
+        judge = self._plan.spec.judge
+        if judge is None or not meter.is_complete:
+            return None
+        log, calls = RunLog.open(self._folder / log_name(cell.cell)), Calls(self._folder / kept_name(cell.cell))
+        models = {name: self._providers.model(name) for name in judge.model}
+        cache = self._cache(cell.repeat)
+        budget = _left(job, meter.paid, calls.before)
+        judging = Judging(judge, models, cell.cell, cell.seed, log.header.language, calls, cache, budget)
+        world = self._halls[cell.arm.stage].world
+        return judging.verdict(prompts_of(judge, log.header, log.records, world))
+
+    def _done(
+        self,
+        cell: Cell,
+        meter: Meter,
+        seconds: float | None,
+        status: str,
+        error: str | None,
+        verdict: Verdict | None = None,
+    ) -> Done:
         world = self._halls[cell.arm.stage].world
         setting, path = cell.arm.setting, self._folder / log_name(cell.cell)
         seated_there = self._seated(cell, world)
@@ -228,6 +253,7 @@ class Worker:
         measures, wrong = self._measured(path) if meter.is_complete else (None, None)
         if wrong is not None:
             status, error = "failed", wrong
+        spent, paid = _both(meter, verdict)
         row = row_of(
             first_part(self._plan, cell, world.name, language, models),
             status,
@@ -235,24 +261,26 @@ class Worker:
             meter.row() if meter.trace else None,
             {
                 "measures": measures,
+                "judged": verdict.row if verdict is not None else None,
                 "seats": meter.seats(setting, models),
                 "trace": meter.trace if meter.is_complete else None,
                 "log": log_name(cell.cell) if path.is_file() else None,
                 "measured": {
                     "seconds": round(seconds, 4) if seconds is not None else None,
                     "worker": self._number,
-                    "hits": meter.hits,
+                    "hits": meter.hits + (verdict.hits if verdict is not None else 0),
                     "paid": {
-                        "tokens": meter.paid.tokens.total(),
-                        "cost": {c: format(amount, "f") for c, amount in meter.paid.total.items()},
+                        "tokens": paid.tokens.total(),
+                        "cost": {c: format(amount, "f") for c, amount in paid.total.items()},
                     },
                 },
             },
         )
         return Done(
             cell.cell, line_of(row), status,
-            meter.prompt + meter.completion, tuple(meter.spent.total.items()),
-            meter.paid.tokens.total(), tuple(meter.paid.total.items()),
+            spent.tokens.total(), tuple(spent.total.items()),
+            paid.tokens.total(), tuple(paid.total.items()),
+            *((verdict.lines, verdict.row["unmarked"]) if verdict is not None else ()),
         )  # fmt: skip
 
     def _measured(self, path: Path) -> tuple[dict[str, Any] | None, str | None]:
@@ -293,6 +321,23 @@ def _size(part: Path) -> int:
         return part.stat().st_size
     except OSError:
         return 0
+
+
+def _left(job: Job, *taken: Spent) -> Budget | None:
+    """The budget of a run, after what it has taken so far."""
+    if job.tokens is None and job.cost is None:
+        return None
+    currency = job.cost.currency if job.cost is not None else ""
+    amounts = (spent.total.get(currency, Decimal(0)) for spent in taken)
+    tokens = sum(spent.tokens.total() for spent in taken)
+    return Budget(job.tokens, job.cost, spent_tokens=tokens, spent=sum(amounts, Decimal(0)))
+
+
+def _both(meter: Meter, verdict: Verdict | None) -> tuple[Spent, Spent]:
+    """What the run and its marks took, and what of it was paid for."""
+    if verdict is None:
+        return meter.spent, meter.paid
+    return meter.spent + verdict.spent, meter.paid + verdict.paid
 
 
 def _status(meter: Meter, error: Exception | None) -> tuple[str, str | None]:

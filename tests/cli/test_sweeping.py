@@ -31,8 +31,8 @@ def test_the_document_of_a_sweep_has_its_sums(sim: Sim, folder: Path) -> None:
     write(folder, SALE)
     first = sim("sweep", "sale.yaml", "-j", 0, "--out", "there", "--json").json
     assert list(first) == [
-        "experiment", "results", "cells", "done", "failed", "over_budget", "seconds", "runs_per_second", "tokens",
-        "cost",
+        "experiment", "results", "cells", "done", "failed", "over_budget", "unmarked", "seconds",
+        "runs_per_second", "tokens", "cost",
     ]  # fmt: skip
     assert (first["experiment"], first["results"], first["cells"], first["done"]) == ("sale", "there", 10, 10)
     assert first["tokens"] == sum(row["tokens"]["total"] for row in rows(folder / "there"))
@@ -53,6 +53,21 @@ def test_a_dry_sweep_shows_the_arms_and_runs_nothing(sim: Sim, folder: Path) -> 
     assert (told["cells"], [arm["cells"] for arm in told["arms"]]) == (10, [5, 5])
     assert [(arm["turns"], arm["paid_tokens"], arm["cost"]) for arm in told["arms"]] == [(4, 0, 0.0)] * 2
     assert not (folder / "results").exists()
+
+
+def test_a_dry_sweep_counts_the_marks_of_a_judge(sim: Sim, folder: Path) -> None:
+    """With what they would cost; nobody is asked, for nothing listens there."""
+    (folder / "models.yaml").write_text(
+        "models: {small: {url: 'http://127.0.0.1:9/v1', price: {input: 1000, output: 1000}}}\n", encoding="utf-8"
+    )
+    write(folder, SALE + "judge: {model: small, rubric: Polite?, times: 3}\n")
+    told = sim("sweep", "sale.yaml", "--dry", "--json").json
+    assert [arm["marks"] for arm in told["arms"]] == [15, 15]
+    assert all(arm["cost"] == pytest.approx(arm["paid_tokens"] / 1000) for arm in told["arms"])
+    assert all(arm["paid_tokens"] > 15 * 300 for arm in told["arms"])
+    done = sim("sweep", "sale.yaml", "--dry")
+    assert done.out.splitlines()[0].split()[-4:] == ["marks", "paid", "for", "cost"]
+    assert done.out.splitlines()[-1].endswith("; marks are calls of the judge, and are in what is paid for")
 
 
 def test_mistakes_are_told_in_a_line_and_end_with_two(sim: Sim, folder: Path) -> None:

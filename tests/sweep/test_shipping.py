@@ -13,7 +13,7 @@ import pytest
 from sim.errors import DefinitionError, RunLogError
 from sim.record.log import RunLog
 from sim.sweep.plan import read_plan
-from sim.sweep.shipping import Player, Shipment
+from sim.sweep.shipping import Player, Shipment, names_of
 from sim.sweep.worker import Job
 from tests.sweep.building import write
 
@@ -34,7 +34,7 @@ def test_a_worker_that_sees_the_results_writes_its_log_there(tmp_path: Path) -> 
     shipment = shipped(tmp_path)
     shipment.mark.parent.mkdir(parents=True)
     shipment.mark.touch()
-    told = Player(shipment, "here").play(Job(1), None)
+    told = Player(shipment, "here").play(Job(1), {})
     assert isinstance(told, tuple)
     done, log = told
     assert (done.cell, done.status, log) == (1, "done", None)
@@ -45,7 +45,7 @@ def test_a_worker_that_does_not_see_them_sends_its_log_back(tmp_path: Path) -> N
     """The row is the same but for its measures, and nothing is left behind with the worker."""
     shipment = shipped(tmp_path)
     apart = Player(shipment, "there")
-    told = apart.play(Job(0), None)
+    told = apart.play(Job(0), {})
     assert isinstance(told, tuple)
     done, log = told
     assert log is not None
@@ -54,10 +54,10 @@ def test_a_worker_that_does_not_see_them_sends_its_log_back(tmp_path: Path) -> N
     assert not (tmp_path / "out").exists()
     shipment.mark.parent.mkdir(parents=True)
     shipment.mark.touch()
-    there = Player(shipment, "here").play(Job(0), None)
+    there = Player(shipment, "here").play(Job(0), {})
     assert isinstance(there, tuple)
     assert done.line.partition(b',"measured":')[0] == there[0].line.partition(b',"measured":')[0]
-    again = apart.play(Job(0, is_again=True), log)
+    again = apart.play(Job(0, is_again=True), {names_of(0)[0]: log})
     assert isinstance(again, tuple)
     assert again[1] == log
     assert b'"measured":{"seconds":null' in again[0].line
@@ -73,13 +73,13 @@ def test_what_breaks_one_run_is_a_failed_row(tmp_path: Path, monkeypatch: pytest
 
     with monkeypatch.context() as patch:
         patch.setattr("sim.sweep.worker.settings_for", broken)
-        told = player.play(Job(0), None)
+        told = player.play(Job(0), {})
     assert isinstance(told, tuple)
     assert told[0].status == "failed"
     assert json.loads(told[0].line)["error"] == "its worker failed: ZeroDivisionError: oh"
     with monkeypatch.context() as patch:
         patch.setattr(Path, "mkdir", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space left on device")))
-        assert isinstance(player.play(Job(0), None), RunLogError)
+        assert isinstance(player.play(Job(0), {}), RunLogError)
 
 
 def test_all_machines_need_the_same_version(tmp_path: Path) -> None:
