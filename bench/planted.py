@@ -113,7 +113,7 @@ def write(folder: Path, rows: Sequence[dict[str, Any]], name: str = "planted") -
         The folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    arms = {each["arm"]: {} for each in rows}
+    arms: dict[str, Any] = {each["arm"]: {} for each in rows}
     about = {
         "experiment": name,
         "decides": {"experiment": name, "arms": arms},
@@ -161,7 +161,7 @@ def _holds(interval: tuple[float | None, float | None], value: float) -> bool:
 
 def _mean_turns() -> float:
     """The mean of the turns of a run, from a hundred thousand seeds."""
-    found = [each["turns"] for each in planted(100_000, {"plain": 0.5}, number=-1)]
+    found: list[int] = [each["turns"] for each in planted(100_000, {"plain": 0.5}, number=-1)]
     return sum(found) / len(found)
 
 

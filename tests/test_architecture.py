@@ -57,10 +57,16 @@ def test_a_module_imports_only_from_its_own_layer_or_below(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("library", "home"),
-    [("autogen", "stage/adapter"), ("simpy", "engine/clock.py"), ("scipy", "compare"), ("statsmodels", "compare")],
+    [
+        ("autogen", "stage/adapter"),
+        ("simpy", "engine/clock.py"),
+        ("scipy", "compare"),
+        ("statsmodels", "compare"),
+        ("ray", "sweep/ray_engine.py"),
+    ],
 )
 def test_one_part_alone_imports_a_library_that_could_be_replaced(library: str, home: str) -> None:
-    """AutoGen is known to one package, SimPy to one module, statistics to the comparison."""
+    """AutoGen is known to one package, SimPy and Ray to one module, statistics to the comparison."""
     users = [
         p.relative_to(PACKAGE).as_posix()
         for p in MODULES

@@ -25,7 +25,10 @@ LONGEST_S = 60
 """Seconds that a command may take which is not one of ours."""
 
 _KEY = re.compile(r"^(?P<key>[^\W\d]\w*):.*\n(?:(?![^\W\d]\w*:).*\n)*", re.MULTILINE)
-_PATHS = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+_PATHS = {
+    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+    "PYTHONPATH": str(Path(__file__).resolve().parents[2]),  # as for a reader in a clone: `python -m bench.…`
+}
 
 
 class Done(NamedTuple):

@@ -8,20 +8,31 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import ROUND_HALF_EVEN, Decimal
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sim.cli.app import Json, app, print_json, say
 from sim.cli.options import CacheUse, Caching
+from sim.errors import DefinitionError
 
 if TYPE_CHECKING:
+    from sim.sweep.cells import Arm
+    from sim.sweep.engines import Engine
     from sim.sweep.estimating import Estimate
     from sim.sweep.plan import Plan
     from sim.sweep.results import Results, Totals
     from sim.sweep.rows import Done
     from sim.sweep.running import Watcher
+
+
+class EngineName(StrEnum):
+    """Where the runs of an experiment are played."""
+
+    LOCAL = "local"
+    RAY = "ray"
 
 
 @app.command()
@@ -36,7 +47,17 @@ def sweep(
             max=1024,
             metavar="N",
             help="Processes; 0 plays in this one.",
-            show_default="one for each processor",
+            show_default="one for each processor of the machine, or of the cluster",
+        ),
+    ] = None,
+    engine: Annotated[
+        EngineName, typer.Option(help="Where: in processes of this machine, or on a Ray cluster.")
+    ] = EngineName.LOCAL,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="The Ray cluster, HOST:PORT or auto; RAY_ADDRESS, or one of this machine alone, if left out.",
         ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with results that are there.")] = False,
@@ -56,11 +77,11 @@ def sweep(
 
     Example: sim sweep second_doctor.yaml -j 2
     """
-    from sim.sweep.engines import Engine, InProcess, Pool  # noqa: PLC0415 - heavy; `sim --help` needs none of it
-    from sim.sweep.estimating import check_budget_holds, estimates  # noqa: PLC0415
+    from sim.sweep.estimating import check_budget_holds, estimates  # noqa: PLC0415 - heavy, as below
     from sim.sweep.plan import read_plan  # noqa: PLC0415
     from sim.sweep.running import sweep as run  # noqa: PLC0415
 
+    _check_engine(engine, jobs, address)
     plan = read_plan(experiment, code=not no_code)
     if dry:
         found = estimates(plan)
@@ -68,15 +89,35 @@ def sweep(
         check_budget_holds(plan, found)
         return
     folder = out or Path("results") / plan.name
-    engine: Engine = InProcess() if jobs == 0 else Pool(_processors() if jobs is None else jobs)
     began = time.perf_counter()
     try:
-        with _progress(plan, is_shown=not as_json) as watch:
-            done = run(plan, folder, engine, resume=resume, cache=cache.value, watch=watch)
+        with _engine(engine, jobs, address) as plays, _progress(plan, is_shown=not as_json) as watch:
+            done = run(plan, folder, plays, resume=resume, cache=cache.value, watch=watch)
     except KeyboardInterrupt:
         typer.echo(f"stopped; 'sim sweep {experiment} --resume' goes on with {folder}", err=True)
         raise
     _report(plan, folder, done.totals, done.played, time.perf_counter() - began, as_json)
+
+
+def _check_engine(name: EngineName, jobs: int | None, address: str | None) -> None:
+    if address is not None and name is not EngineName.RAY:
+        raise DefinitionError("--address is that of a Ray cluster, and goes with --engine ray")
+    if jobs == 0 and name is EngineName.RAY:
+        raise DefinitionError("-j 0 plays in this process, without --engine ray")
+
+
+@contextmanager
+def _engine(name: EngineName, jobs: int | None, address: str | None) -> Iterator[Engine]:
+    """What plays the cells, for as long as it is needed."""
+    from sim.sweep.engines import InProcess, Pool  # noqa: PLC0415 - heavy; `sim --help` needs none of it
+
+    if name is EngineName.RAY:
+        from sim.sweep.ray_engine import Ray  # noqa: PLC0415
+
+        with Ray(jobs, address) as ray:
+            yield ray
+    else:
+        yield InProcess() if jobs == 0 else Pool(_processors() if jobs is None else jobs)
 
 
 def _processors() -> int:
@@ -91,47 +132,50 @@ def _show_plan(plan: Plan, found: Mapping[str, Estimate], as_json: bool) -> None
 
     cells = count(plan)
     each = cells // len(plan.arms)
-    rows = []
-    for arm in plan.arms:
-        estimate = found[arm.name]
-        cost = None if estimate.cost is None else estimate.cost * each
-        rows.append(
-            {
-                "arm": arm.name,
-                "world": plan.stages[arm.stage].resolved["world"]["world"],
-                "variant": arm.setting.variant,
-                "lang": arm.setting.lang,
-                "cells": each,
-                "turns": estimate.turns,
-                "tokens": estimate.tokens,
-                "paid_tokens": estimate.paid * each,
-                "cost": None if cost is None else float(cost),
-                "currency": estimate.currency,
-                "failure": estimate.failure,
-            }
-        )
+    rows = [_planned(plan, arm, found[arm.name], each) for arm in plan.arms]
     seconds = sum(e.seconds for e in found.values()) * each
     if as_json:
         print_json({"experiment": plan.name, "cells": cells, "seconds": round(seconds, 1), "arms": rows})
         return
-    columns = ("arm", "world", "cells", "turns a run", "tokens a run", "paid for", "cost")
+    has_judge = plan.spec.judge is not None
     shown = [
-        [
-            row["arm"],
-            row["world"] + (f" ({row['variant']})" if row["variant"] else ""),
-            f"{row['cells']:,}",
-            row["failure"] or f"{row['turns']:,}",
-            f"{row['tokens']:,}",
-            f"{row['paid_tokens']:,}",
-            "not known" if row["cost"] is None else _money({row["currency"]: Decimal(str(row["cost"]))}),
-        ]
+        {
+            "arm": row["arm"],
+            "world": row["world"] + (f" ({row['variant']})" if row["variant"] else ""),
+            "cells": f"{row['cells']:,}",
+            "turns a run": row["failure"] or f"{row['turns']:,}",
+            "tokens a run": f"{row['tokens']:,}",
+            **({"marks": f"{row['marks']:,}"} if has_judge else {}),
+            "paid for": f"{row['paid_tokens']:,}",
+            "cost": "not known" if row["cost"] is None else _money({row["currency"]: Decimal(str(row["cost"]))}),
+        }
         for row in rows
     ]
-    console().print(table(None, columns, shown))
+    console().print(table(None, list(shown[0]), [list(row.values()) for row in shown]))
     say(
         f"{cells:,} runs: {len(plan.arms)} arms, {each:,} runs each; turns and tokens are those of one "
         "scripted run of each arm, cost is for all its runs"
+        + ("; marks are calls of the judge, and are in what is paid for" if has_judge else "")
     )
+
+
+def _planned(plan: Plan, arm: Arm, estimate: Estimate, runs: int) -> dict[str, Any]:
+    """What an arm of so many runs would take."""
+    cost = None if estimate.cost is None else estimate.cost * runs
+    return {
+        "arm": arm.name,
+        "world": plan.stages[arm.stage].resolved["world"]["world"],
+        "variant": arm.setting.variant,
+        "lang": arm.setting.lang,
+        "cells": runs,
+        "turns": estimate.turns,
+        "tokens": estimate.tokens,
+        "marks": estimate.marks * runs,
+        "paid_tokens": estimate.paid * runs,
+        "cost": None if cost is None else float(cost),
+        "currency": estimate.currency,
+        "failure": estimate.failure,
+    }
 
 
 @contextmanager
@@ -173,6 +217,8 @@ def _progress(plan: Plan, *, is_shown: bool) -> Iterator[Watcher]:
 
 
 def _report(plan: Plan, folder: Path, totals: Totals, played: int, seconds: float, as_json: bool) -> None:
+    from sim.cli.show import counted  # noqa: PLC0415
+
     counts = totals.by_status
     rate = played / seconds if seconds else 0.0
     if as_json:
@@ -185,6 +231,7 @@ def _report(plan: Plan, folder: Path, totals: Totals, played: int, seconds: floa
                 "done": counts["done"],
                 "failed": counts["failed"],
                 "over_budget": counts["over_budget"],
+                "unmarked": totals.unmarked,
                 "seconds": round(seconds, 3),
                 "runs_per_second": round(rate, 3),
                 "tokens": totals.tokens,
@@ -195,6 +242,8 @@ def _report(plan: Plan, folder: Path, totals: Totals, played: int, seconds: floa
     others = "".join(
         f", {counts[name]:,} {name.replace('_', ' ')}" for name in ("failed", "over_budget") if counts[name]
     )
+    if totals.unmarked:
+        others += f", {counted(totals.unmarked, 'episode')} without a mark"
     say(
         f"{counts['done']:,} done{others} · {played:,} runs in {seconds:.1f} s, {rate:.1f} a second · "
         f"{totals.tokens:,} tokens · {_money(totals.cost)} · {folder}"

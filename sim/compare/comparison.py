@@ -10,6 +10,7 @@ import numpy as np
 from statsmodels.stats.multitest import multipletests
 
 from sim.compare import testing
+from sim.compare.agreement import Agreement, agreements
 from sim.compare.estimates import Estimate, estimate
 from sim.compare.games import Games, games_of
 from sim.compare.power import ALPHA, seeds_needed, smallest_found
@@ -82,6 +83,7 @@ class Comparison:
     games: Games | None
     sample: Sample
     measures: tuple[str, ...] = field(default=())
+    agreements: tuple[Agreement, ...] = ()
 
     def of(self, measure: str) -> list[Estimate]:
         """What each arm has of a measure."""
@@ -124,7 +126,7 @@ def compare(
     differences = _judged(made, tested, correction, effects or {})
     return Comparison(
         tuple(sample.names), by, base, correction, len(tested), estimates, tuple(differences),
-        games_of(sample.games), sample, tuple(chosen),
+        games_of(sample.games), sample, tuple(chosen), tuple(agreements(sample.pairs)),
     )  # fmt: skip
 
 

@@ -100,6 +100,17 @@ _METHODS: dict[str, tuple[str, str]] = {
         "需要多少种子：功效分析（statsmodels TTestPower、TTestIndPower），功效 80 %、全部比较合计 5 %，针对"
         " --effect 指定的差异，未指定则用观察到的差异；后者本身不确定，故仅为粗略数。",
     ),
+    "marks": (
+        "A mark is what a model says by a rubric, and no truth: how far it agrees with people is seen on runs that "
+        "they have marked too.",
+        "评分是模型按评分标准给出的，并非事实：要看它与人对同样运行的评分有多一致。",
+    ),
+    "kappa": (
+        "Agreement of two judges over runs: Cohen's kappa with quadratic weights (Cohen 1968; statsmodels "
+        "cohens_kappa), interval after Fleiss, Cohen and Everitt 1969; 0 is agreement by chance, 1 always.",
+        "两个评分者在各次运行上的一致性：二次加权 Cohen kappa（Cohen 1968；statsmodels cohens_kappa），区间用"
+        " Fleiss、Cohen 与 Everitt 1969；0 为碰巧一致，1 为完全一致。",
+    ),
     "games": (
         "Wins and strengths: bootstrap intervals, the standard error from drawing blocks (seeds) anew, 400 "
         "times by a fixed seed, with Student's quantile (Efron and Tibshirani 1993, chapter 12); a rate of "
@@ -140,6 +151,10 @@ def _used(comparison: Comparison) -> Iterator[str]:
     )
     yield from ("effect_paired" for _ in [0] if any(d.is_paired for d in comparison.differences))
     yield from ("effect_unpaired" for _ in [0] if any(not d.is_paired for d in comparison.differences))
+    if any(measure.partition(":")[0] == "judged" for measure in comparison.measures):
+        yield "marks"
+    if comparison.agreements:
+        yield "kappa"
     if comparison.differences:
         yield Correction(comparison.correction).value
         yield "power"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from sim.compare.rows import Folder, Row, Rows
+from sim.compare.rows import Folder, Judged, Row, Rows
 from sim.compare.sample import ASKED, MANY_VALUES, MOST_RUNS, SHOWN, By, Game, Kind, RunLine, Sample, Tally, Units
 from sim.errors import DefinitionError
 
@@ -99,10 +101,20 @@ class _Reader:
         for name, value in measures.items():
             self._any(f"measures.{name}" if name in _OURS or name in facts else name, value, arm, row.seed)
         if row.judged is not None:
-            self._number("judged", row.judged.score, arm, row.seed, Kind.mark)
+            self._mark(row.judged, arm, row.seed)
         seats = [s for s in (row.seats or {}).values() if s.won is not None]
         if seats:
             self.sample.games.append(Game(row.seed, tuple((s.model, s.card, bool(s.won)) for s in seats)))
+
+    def _mark(self, judged: Judged, arm: str, seed: int) -> None:
+        self.sample.arms[arm].unmarked += judged.unmarked
+        self._number("judged", judged.score, arm, seed, Kind.mark)
+        for name, score in (judged.criteria or {}).items():
+            self._number(f"judged:{name}", score, arm, seed, Kind.mark)
+        scores = {name: round(score, 2) for name, score in (judged.judges or {}).items() if score is not None}
+        for first, second in itertools.combinations(scores, 2):
+            pairs = self.sample.pairs.setdefault((first, second), Counter())
+            pairs[scores[first], scores[second]] += 1
 
     def _any(self, name: str, value: Any, arm: str, seed: int) -> None:
         if isinstance(value, bool):
@@ -134,8 +146,9 @@ class _Reader:
         """The measures in their order: outcomes, what is always measured, then the experiment's own."""
         sample = self.sample
         costs = [name for name in self.numbers if name.startswith("cost:")]
-        own = dict.fromkeys(n for n in (*self.numbers, *self.choices) if n not in {*_OURS, *costs})
-        for name in ("outcome", *SHOWN, *costs, *ASKED, *own, "judged"):
+        marks = [name for name in self.numbers if name.startswith("judged:")]
+        own = dict.fromkeys(n for n in (*self.numbers, *self.choices) if n not in {*_OURS, *costs, *marks})
+        for name in ("outcome", *SHOWN, *costs, *ASKED, *own, "judged", *marks):
             if name in self.numbers:
                 shown = "cost" if costs == [name] else name
                 sample.kinds[shown] = self.kinds[name]

@@ -36,9 +36,12 @@ class Seat(BaseModel):
 
 
 class Judged(BaseModel):
-    """The mark that a model gave."""
+    """The mark that a model gave; ``unmarked`` are episodes without one."""
 
     score: float | None = None
+    unmarked: int = 0
+    criteria: dict[str, float | None] | None = None
+    judges: dict[str, float | None] | None = None
 
 
 class Row(BaseModel):

@@ -6,6 +6,7 @@ once; with one run a seed, which is usual, a unit is a run.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -44,12 +45,16 @@ class By(StrEnum):
 
 @dataclass
 class Tally:
-    """How the runs of an arm ended; ``broken`` are those of the failed that broke a rule, which count."""
+    """How the runs of an arm ended; ``broken`` are those of the failed that broke a rule, which count.
+
+    ``unmarked`` are the episodes to which the judge gave no mark.
+    """
 
     runs: int = 0
     failed: int = 0
     broken: int = 0
     over_budget: int = 0
+    unmarked: int = 0
     error: str | None = None
 
     @property
@@ -86,6 +91,9 @@ class RunLine:
     log: Path | None
 
 
+Pair = tuple[float, float]
+"""The scores that two judges gave a run."""
+
 Units = dict[int, float]
 """The value of each seed."""
 
@@ -98,6 +106,7 @@ class Sample:
     kinds: dict[str, Kind] = field(default_factory=dict)
     values: dict[str, dict[str, Units]] = field(default_factory=dict)
     games: list[Game] = field(default_factory=list)
+    pairs: dict[tuple[str, str], Counter[Pair]] = field(default_factory=dict)
     runs: list[RunLine] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     missing: int = 0

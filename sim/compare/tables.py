@@ -37,6 +37,8 @@ def tables(comparison: Comparison, words: Words) -> Iterator[Table]:
         table = made(comparison, words)
         if table.rows:
             yield table
+    if comparison.agreements:
+        yield _agreement(comparison, words)
     if comparison.games is not None:
         yield from _games(comparison.games, words)
 
@@ -97,6 +99,8 @@ def _losses(comparison: Comparison, words: Words) -> Iterator[str]:
             yield words("broken", n=f"{tally.broken:,}", arm=arm)
         if tally.failed > tally.broken:
             yield words("failures", n=f"{tally.failed - tally.broken:,}", arm=arm)
+        if tally.unmarked:
+            yield words("unmarked", n=f"{tally.unmarked:,}", arm=arm)
     lost: dict[str, int] = {}
     for each in comparison.differences:
         lost[each.arm] = max(lost.get(each.arm, 0), each.left_out)
@@ -193,6 +197,21 @@ def _sentence(each: Difference, words: Words, comparison: Comparison) -> str:
 
 def _size(kind: Kind, value: float, unit: str) -> str:
     return f"{value * 100:.1f} {unit}" if kind is Kind.share else number(value)
+
+
+def _agreement(comparison: Comparison, words: Words) -> Table:
+    rows = tuple(
+        (
+            f"{each.first} · {each.second}",
+            f"{each.n:,}",
+            "" if each.kappa is None else f"{each.kappa:.2f}",
+            "" if each.interval == (None, None) else f"[{', '.join(f'{end:.2f}' for end in each.interval)}]",
+            changed(Kind.mark, each.difference),
+        )
+        for each in comparison.agreements
+    )
+    columns = tuple(words(key) for key in ("judges", "n", "kappa", "interval", "first_higher"))
+    return Table(words("agreement"), columns, rows, 1)
 
 
 def _games(games: Games, words: Words) -> Iterator[Table]:

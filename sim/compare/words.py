@@ -69,6 +69,13 @@ _WORDS: dict[str, tuple[str, str]] = {
                  "{arm} 有 {n} 次运行失败，不计入其他数字；若失败与该组有关，余下的结果会偏好"),
     "broken": ("runs of {arm} that broke a rule of the world: {n}; they failed, and count in all measures",
                "{arm} 有 {n} 次运行违反了世界的规则；算作失败，但计入各项指标"),
+    "unmarked": ("episodes of {arm} without a mark of the judge: {n}; the rows say why, and if it is because of "
+                 "the arm, the marks that are left flatter it",
+                 "{arm} 有 {n} 场没有评分，原因见各行；若与该组有关，余下的评分会偏好"),
+    "agreement": ("How far the judges agree", "评分者之间的一致性"),
+    "judges": ("judges", "评分者"),
+    "kappa": ("weighted kappa", "加权 kappa"),
+    "first_higher": ("the first is higher by", "前者高出"),
     "unread": ("not compared, as they are neither numbers, flags nor a few texts: {names}",
                "未比较（不是数字、真假值或少数几种文字）：{names}"),
     "methods": ("Methods", "方法"),
@@ -158,6 +165,8 @@ class Words:
             return f"{label}, {value or currency}" if self.language == "en" else f"{label}（{value or currency}）"
         if not value:
             return label
+        if family == "judged":
+            return f"{label}, {value}" if self.language == "en" else f"{label}（{value}）"
         shown = _MEASURES[value][self._at] if value == "(none)" else value
         return f"{label} {shown}" if self.language == "en" else f"{label}“{shown}”"
 

@@ -30,6 +30,7 @@ def as_json(comparison: Comparison, words: Words) -> dict[str, Any]:
         "arms": [{"arm": arm, **vars(tally), "done": tally.done} for arm, tally in sample.arms.items()],
         "values": [_value(each) for each in comparison.estimates],
         "differences": [_difference(each) for each in comparison.differences],
+        "agreement": [vars(each) | {"interval": list(each.interval)} for each in comparison.agreements],
         "games": None if comparison.games is None else _games(comparison.games),
         "told": told(comparison, words),
         "notes": list(notes(comparison, words)),
@@ -102,15 +103,16 @@ COLUMNS = (
 def to_csv(comparison: Comparison) -> str:
     """One table, a number and its interval a row.
 
-    Sections: ``value`` (share or mean), ``median``, ``difference``; ``win_rate`` and ``strength`` have a model as
-    their arm, and a card as their measure. The columns have English names in any language.
+    Sections: ``value`` (share or mean), ``median``, ``difference``; ``agreement`` (kappa) has two judges as its
+    arms; ``win_rate`` and ``strength`` have a model as their arm, and a card as their measure. The columns have
+    English names in any language.
     """
     file = io.StringIO()
     rows = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
     rows.writeheader()
 
     def write(
-        section: str, measure: str, arm: str, n: int, value: float, ends: Any, method: str, **more: Any
+        section: str, measure: str, arm: str, n: int, value: float | None, ends: Any, method: str, **more: Any
     ) -> None:
         low, high = ends
         cells = {
@@ -135,6 +137,8 @@ def to_csv(comparison: Comparison) -> str:
             against=d.against, p=found.p, p_corrected=d.p, effect=found.effect, verdict=d.verdict.value,
             needed=d.needed,
         )  # fmt: skip
+    for a in comparison.agreements:
+        write("agreement", "judged", a.first, a.n, a.kappa, a.interval, "weighted_kappa", against=a.second)
     for r in comparison.games.rates if comparison.games else ():
         write("win_rate", r.card or "", r.model, r.seats, r.rate, r.interval, "bootstrap")
     for s in comparison.games.strengths if comparison.games else ():

@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 from sim.errors import DefinitionError, did_you_mean
 from sim.models.prices import Price, listed
 from sim.world.fields import CURRENCY, URL, Budget, Part
-from sim.world.source import Source, read_yaml
+from sim.world.source import Source, read_text, read_yaml
 from sim.world.validation import validate
 
 APP = "roleplay-sim"
@@ -152,8 +152,10 @@ def find() -> Path | None:
     return None
 
 
-def load(path: Path | None = None) -> Catalog:
+def load(path: Path | None = None, text: bytes | None = None) -> Catalog:
     """Read the file; with none given, the one that is found, and no models where there is none.
+
+    With its ``text`` the file itself need not be there.
 
     Raises:
         DefinitionError: with every problem of the file.
@@ -161,7 +163,7 @@ def load(path: Path | None = None) -> Catalog:
     path = path or find()
     if path is None:
         return Catalog(None, ModelsFile(), Source())
-    source = read_yaml(path)
+    source = read_yaml(path) if text is None else read_text(text.decode("utf-8-sig"), str(path))
     spec = validate(source, ModelsFile) if source.value is not None or source.problems else ModelsFile()
     if spec is not None:
         _check(spec, source)

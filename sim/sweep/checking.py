@@ -14,16 +14,18 @@ from sim.models.budget import Budget
 from sim.models.catalog import OWN, Catalog
 from sim.models.model import Model
 from sim.models.prices import listed
+from sim.models.scripted import Scripted
 from sim.stage.casting import EVERYONE, models_for, speakers
 from sim.stage.fitting import check_room
-from sim.stage.providers import Providers, check_budget
+from sim.stage.providers import OneOf, Providers, check_budget
 from sim.stage.run import settings_for
 from sim.sweep.arms import Said
+from sim.sweep.asking import agents_of, overflow, prompt_of
 from sim.sweep.cells import seated
 from sim.sweep.format import ExperimentFile, Setting
-from sim.sweep.staging import Stage, path_of, read_world, with_personas, with_phases
+from sim.sweep.staging import Code, Stage, path_of, read_world, with_personas, with_phases
 from sim.world.expressions import Compiled
-from sim.world.rules import Functions, load_rules
+from sim.world.rules import Functions
 from sim.world.source import KeyPath, Source
 from sim.world.vocabulary import ExpressionError
 from sim.world.world import World
@@ -58,10 +60,10 @@ class Checks:
         self._names: set[str] = set()
         self._wrong = 0
 
-    def functions(self) -> dict[str, tuple[Path, str]]:
-        """The file and the name of each function that measures."""
-        found: dict[str, tuple[Path, str]] = {}
-        loaded: dict[Path, Functions] = {}
+    def functions(self) -> dict[str, tuple[Code, str]]:
+        """The code and the name of each function that measures."""
+        found: dict[str, tuple[Code, str]] = {}
+        loaded: dict[Code, Functions] = {}
         for name, text in self._spec.functions.items():
             at: KeyPath = ("functions", name)
             file, colon, function = text.rpartition(":")
@@ -74,11 +76,64 @@ class Checks:
                 self._note(at, f"there is no file {file} beside the experiment")
             else:
                 with self._told(at):
-                    loaded.setdefault(path, load_rules(path))
-                    if function not in loaded[path]:
-                        self._note(at, f"no function '{function}' in {file}{did_you_mean(function, loaded[path])}")
-                    found[name] = (path, function)
+                    read = Code.read(path)
+                    if read not in loaded:
+                        loaded[read] = read.load()
+                    if function not in loaded[read]:
+                        self._note(at, f"no function '{function}' in {file}{did_you_mean(function, loaded[read])}")
+                    found[name] = (read, function)
         return found
+
+    def judge(self) -> None:
+        """Check the models that mark, and that the rubric leaves their windows room for a transcript."""
+        judge = self._spec.judge
+        for index, name in enumerate(judge.model if judge is not None else []):
+            at: KeyPath = ("judge", "model", index)
+            at = at if at in self._source.marks else ("judge", "model")
+            model = self._marker(name, at)
+            if model is not None and judge is not None:
+                over = [overflow(judge, prompt_of(judge, [], language), model) for language in judge.rubric]
+                for needs, room in filter(None, over):
+                    told = (
+                        f"has {needs:,} tokens without any transcript, and the window of '{name}' leaves {room:,}"
+                    )
+                    self._note(("judge", "rubric"), told)
+
+    def _marker(self, name: str, at: KeyPath) -> Model | None:
+        """A model that can mark; None where it cannot, which is noted."""
+        if name == Scripted.name:
+            self._note(at, "the script has no lines for a judge; name a model that reads")
+            return None
+        if name == "human":
+            self._note(at, "a person cannot mark while an experiment runs; name a model")
+            return None
+        model = self.model(name, at)
+        if isinstance(model, OneOf):
+            self._note(
+                at, f"'{name}' would draw who marks by the seed; name one model, or a list of which all mark"
+            )
+            return None
+        tokens, cost = self._spec.budget.limits()
+        if model is not None and (tokens is not None or cost is not None):
+            self._tried(("budget", "cost"), lambda: check_budget(Budget(tokens, cost), {name: model}))
+        return model
+
+    def _judged(self, said: Said, world: World) -> None:
+        """Check that the rubric is in the language of an arm, and that there is whose part is marked."""
+        judge = self._spec.judge
+        if judge is None:
+            return
+        language = said.setting.lang or world.spec.languages[0]
+        texts: dict[KeyPath, Mapping[str, str]] = {("judge", "rubric"): judge.rubric}
+        texts |= {("judge", "criteria", name): text for name, text in judge.criteria.items()}
+        for at, text in texts.items():
+            if language not in text and "*" not in text and language in world.spec.languages:
+                self._note(at, f"is not there in '{language}', which is spoken; it is there in {', '.join(text)}")
+        if judge.of is not None and not agents_of(world, judge.of):
+            known = {*world.cast, *world.spec.roles}
+            self._note(
+                ("judge", "of"), f"no agent or role '{judge.of}' in {world.name}{did_you_mean(judge.of, known)}"
+            )
 
     def arm(self, said: Said) -> Checked | None:
         """The world of an arm; None where something is wrong with it, which is noted."""
@@ -92,6 +147,7 @@ class Checks:
         self._setting(said, world)
         models = self._models(said, world)
         self._measures(world)
+        self._judged(said, world)
         self._nobody_else(said, world)
         if self._wrong == before:
             self._cast(said, world, models)

@@ -1,4 +1,7 @@
-"""What an experiment would take: each arm is played once by the script, and priced as its models would be."""
+"""What an experiment would take: each arm is played once by the script, and priced as its models would be.
+
+So are the calls of a judge, who would mark that run.
+"""
 
 from __future__ import annotations
 
@@ -8,21 +11,26 @@ from dataclasses import dataclass
 from decimal import ROUND_UP, Decimal
 from typing import Any
 
+from sim.engine import tokens
 from sim.engine.room import MARGIN, answer_tokens
 from sim.errors import DefinitionError, MismatchError, Problem
 from sim.models import catalog
 from sim.models.model import Model
-from sim.models.prices import EXACT
+from sim.models.prices import EXACT, Price
 from sim.models.scripted import Scripted
 from sim.record.log import LogWriter
-from sim.record.records import Usage
+from sim.record.records import READER, Header, Usage
 from sim.stage.casting import models_for, speakers
 from sim.stage.providers import OneOf, Providers
 from sim.stage.run import Run, settings_for
+from sim.sweep.asking import desk, overflow, prompts_of
 from sim.sweep.cells import Arm, cell_at, rotations, seated
 from sim.sweep.checking import model_name, seats_of
 from sim.sweep.plan import Plan
 from sim.world.world import World
+
+MARK = 100
+"""Tokens that an answer of a judge is reckoned with for each criterion: a sentence or two, and a number."""
 
 AS_MUCH = 10
 """A run under a budget is stopped where it takes so many times what was estimated."""
@@ -31,6 +39,9 @@ AS_MUCH = 10
 @dataclass(frozen=True)
 class Estimate:
     """One scripted run of an arm; ``paid`` are tokens that are paid for, and ``cost`` is what they cost.
+
+    Both have those of the judge in them, which are ``marks`` calls; an answer of it that must be sent back is not
+    reckoned with, nor a transcript that no window holds.
 
     ``room`` and ``room_cost`` are what a call may take beyond that: it is made if its longest answer fits.
     Costs are None where a price is not known. With a ``failure`` the script could not play it to its end.
@@ -46,6 +57,7 @@ class Estimate:
     currency: str = "USD"
     seconds: float = 0.0
     failure: str | None = None
+    marks: int = 0
 
 
 def estimates(plan: Plan) -> dict[str, Estimate]:
@@ -66,11 +78,11 @@ def check_budget_holds(plan: Plan, found: dict[str, Estimate]) -> None:
     Raises:
         DefinitionError: naming the first arm that it does not hold.
     """
-    tokens, cost = plan.spec.budget.limits()
+    most, cost = plan.spec.budget.limits()
     for each in found.values():
-        if tokens is not None and each.paid + each.room > tokens:
+        if most is not None and each.paid + each.room > most:
             told = f"takes about {each.paid:,}, and a call up to {each.room:,} more"
-            raise _problem(plan, "tokens", f"{tokens:,} tokens cannot hold one run of '{each.arm}': it {told}")
+            raise _problem(plan, "tokens", f"{most:,} tokens cannot hold one run of '{each.arm}': it {told}")
         if cost is not None and each.cost is not None and each.cost + each.room_cost > cost.amount:
             about, more = (c.quantize(Decimal("0.0001"), ROUND_UP) for c in (each.cost, each.room_cost))
             told = f"costs about {about:f} {each.currency}, and a call up to {more:f} more"
@@ -86,6 +98,7 @@ def _problem(plan: Plan, key: str, message: str) -> DefinitionError:
 
 def _estimate(plan: Plan, arm: Arm, world: World, providers: Providers) -> Estimate:
     calls: list[dict[str, Any]] = []
+    others: list[dict[str, Any]] = []
     turns = 0
 
     def listen(record: dict[str, Any]) -> None:
@@ -93,6 +106,8 @@ def _estimate(plan: Plan, arm: Arm, world: World, providers: Providers) -> Estim
         turns += record["type"] == "turn"
         if record["type"] == "call":
             calls.append(record)
+        elif plan.spec.judge is not None:
+            others.append(record)
 
     setting, seed = arm.setting, cell_at(plan, 0).seed
     settings = settings_for(
@@ -106,19 +121,21 @@ def _estimate(plan: Plan, arm: Arm, world: World, providers: Providers) -> Estim
     except (DefinitionError, MismatchError) as error:
         return Estimate(arm.name, failure=str(error))
     seconds = time.perf_counter() - began
-    tokens = sum(c["usage"]["prompt"] + c["usage"]["completion"] for c in calls)
+    taken = sum(c["usage"]["prompt"] + c["usage"]["completion"] for c in calls)
     priced = [_priced(plan, arm, world, providers, calls, shift) for shift in range(rotations(plan))]
+    marks = _marked(plan, world, providers, others, priced) if plan.spec.judge is not None else 0
     known = [p.cost for p in priced if p.cost is not None]
     return Estimate(
         arm.name,
         turns,
-        tokens,
+        taken,
         max(p.paid for p in priced),
         max(p.room for p in priced),
         max(known) if len(known) == len(priced) else None,
         max(p.room_cost for p in priced),
         priced[-1].currency,
         seconds,
+        marks=marks,
     )
 
 
@@ -131,6 +148,42 @@ class _Priced:
     cost: Decimal | None = Decimal(0)
     room_cost: Decimal = Decimal(0)
     currency: str = "USD"
+
+    def add(self, usage: Usage, most: int, price: Price | None) -> None:
+        """Count a call, of which the answer may have so many tokens."""
+        room = Usage(prompt=math.ceil(MARGIN * usage.prompt), completion=most, is_estimated=True)
+        self.paid += usage.prompt + usage.completion
+        self.room = max(self.room, room.prompt + room.completion)
+        if price is None:
+            self.cost = None
+            return
+        self.currency = price.currency
+        self.cost = None if self.cost is None else EXACT.add(self.cost, price.cost(usage))
+        self.room_cost = max(self.room_cost, price.cost(room))
+
+
+def _marked(
+    plan: Plan, world: World, providers: Providers, records: list[dict[str, Any]], priced: list[_Priced]
+) -> int:
+    """How many marks are asked for of a run with such records, which are added to what it would take."""
+    judge, header = plan.spec.judge, READER.validate_python(records[0])
+    if judge is None or not isinstance(header, Header):
+        return 0
+    prompts = prompts_of(judge, header, map(READER.validate_python, records), world)
+    marks = 0
+    for name in judge.model:
+        model = _first(providers.model(name), "judge", 1)
+        most = answer_tokens(desk(judge), model.description)
+        for prompt in prompts.values():
+            if overflow(judge, prompt, model) is not None:
+                continue
+            marks += judge.times
+            asked = tokens.count_messages(prompt.messages)
+            price = model.price(asked) if hasattr(model, "price") else None
+            usage = Usage(prompt=asked, completion=min(most, MARK * max(1, len(judge.criteria))), is_estimated=True)
+            for each in priced * judge.times:
+                each.add(usage, most, price)
+    return marks
 
 
 def _priced(
@@ -145,17 +198,8 @@ def _priced(
         if model is None or not getattr(model, "is_remote", False):
             continue
         usage = Usage.model_validate(call["usage"])
-        more = math.ceil(MARGIN * usage.prompt)
-        room = Usage(prompt=more, completion=answer_tokens(world, model.description), is_estimated=True)
         price = model.price(usage.prompt) if hasattr(model, "price") else None
-        found.paid += usage.prompt + usage.completion
-        found.room = max(found.room, room.prompt + room.completion)
-        if price is None:
-            found.cost = None
-            continue
-        found.currency = price.currency
-        found.cost = None if found.cost is None else EXACT.add(found.cost, price.cost(usage))
-        found.room_cost = max(found.room_cost, price.cost(room))
+        found.add(usage, answer_tokens(world, model.description), price)
     return found
 
 

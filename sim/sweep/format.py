@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from sim.world.fields import Budget, Expression, Name, Part, Text
+from sim.world.fields import Budget, Expression, Name, Names, Part, Text
 from sim.world.phases import Context, Order, as_context
 
 MOST_RUNS = 10_000_000
@@ -63,6 +63,60 @@ class Rotate(Part):
     models: list[str] = Field(min_length=2, max_length=64)
 
 
+MOST_SCORE = 1000
+"""A scale may reach so far either way: on a longer one no model keeps its scores apart."""
+
+
+class Judge(Part):
+    """Who marks the transcript of each episode by a rubric, and how."""
+
+    model: Names = Field(description="the judge, or several, each of whom marks", min_length=1, max_length=8)
+    rubric: Text = Field(description="what is marked, and what a score means")
+    scale: list[int] = Field(
+        [1, 5], description="the lowest score and the highest", json_schema_extra={"minItems": 2, "maxItems": 2}
+    )
+    criteria: dict[Name, Text] = Field({}, description="name: what is marked by itself", max_length=12)
+    of: str | None = Field(None, description="a role or agent: the transcript has only what it saw and heard")
+    times: int = Field(1, description="how often each judge marks an episode", ge=1, le=25)
+    combine: Literal["mean", "median"] = Field("mean", description="what several marks come to")
+
+    @field_validator("model")
+    @classmethod
+    def _check_model(cls, value: list[str]) -> list[str]:
+        twice = [name for name, times in Counter(value).items() if times > 1]
+        if twice:
+            raise ValueError(f"'{twice[0]}' stands twice; 'times' says how often each marks")
+        return value
+
+    @field_validator("scale")
+    @classmethod
+    def _check_scale(cls, value: list[int]) -> list[int]:
+        if len(value) != 2:
+            raise ValueError("must be two whole numbers, the lowest score and the highest")
+        low, high = value
+        if low >= high:
+            raise ValueError(f"goes from the lowest score to the highest, and {low} is not below {high}")
+        if max(-low, high) > MOST_SCORE:
+            raise ValueError(f"must lie between -{MOST_SCORE} and {MOST_SCORE}")
+        return value
+
+    @field_validator("rubric")
+    @classmethod
+    def _check_rubric(cls, value: dict[str, str]) -> dict[str, str]:
+        return _worded(value)
+
+    @field_validator("criteria")
+    @classmethod
+    def _check_criteria(cls, value: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+        return {name: _worded(texts) for name, texts in value.items()}
+
+
+def _worded(texts: dict[str, str]) -> dict[str, str]:
+    if not texts or not all(text.strip() for text in texts.values()):
+        raise ValueError("must not be empty")
+    return texts
+
+
 class ExperimentFile(Setting):
     """A whole experiment: its arms, or the axes whose product they are, and the seeds that all of them share."""
 
@@ -78,6 +132,7 @@ class ExperimentFile(Setting):
         {}, description="facts at the end, and NAME: EXPRESSION"
     )
     functions: dict[Name, str] = Field({}, description="name: FILE.py:FUNCTION, which is given the log of a run")
+    judge: Judge | None = Field(None, description="a model that marks the transcripts")
 
     @field_validator("seeds")
     @classmethod

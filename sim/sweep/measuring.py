@@ -44,6 +44,16 @@ class Spent:
         if call.get("cost") is not None and call.get("currency"):
             sums[call["currency"]] = EXACT.add(sums.get(call["currency"], Decimal(0)), Decimal(call["cost"]))
 
+    def __add__(self, other: Spent) -> Spent:
+        """What both took."""
+        both = Spent()
+        both.tokens = self.tokens + other.tokens
+        for model, costs in (*self.cost.items(), *other.cost.items()):
+            sums = both.cost.setdefault(model, {})
+            for currency, amount in costs.items():
+                sums[currency] = EXACT.add(sums.get(currency, Decimal(0)), amount)
+        return both
+
     @property
     def total(self) -> dict[str, Decimal]:
         """The sums by currency."""

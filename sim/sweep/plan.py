@@ -15,7 +15,7 @@ from sim.sweep.arms import arms_of
 from sim.sweep.cells import Arm, count
 from sim.sweep.checking import Checks
 from sim.sweep.format import KEYS, MOST_RUNS, ExperimentFile
-from sim.sweep.staging import Stage
+from sim.sweep.staging import Code, Stage
 from sim.world.source import Source, read_yaml
 from sim.world.validation import validate
 
@@ -34,7 +34,7 @@ class Plan:
     spec: ExperimentFile
     arms: tuple[Arm, ...]
     stages: tuple[Stage, ...]
-    functions: Mapping[str, tuple[Path, str]]
+    functions: Mapping[str, tuple[Code, str]]
     models_file: Path | None
     decides: Mapping[str, Any]
 
@@ -87,6 +87,7 @@ def _planned(path: Path, source: Source, spec: ExperimentFile, *, code: bool) ->
         raise DefinitionError.of(source.problems)
     checks = Checks(path.resolve().parent, source, spec, catalog.load(), code=code)
     functions = checks.functions()
+    checks.judge()
     stages: dict[str, tuple[int, Stage]] = {}
     arms: list[Arm] = []
     decided: dict[str, Any] = {}
@@ -123,7 +124,7 @@ def settled(arm: Arm) -> dict[str, Any]:
 
 
 def _decides(
-    spec: ExperimentFile, arms: Mapping[str, Any], checks: Checks, functions: Mapping[str, tuple[Path, str]]
+    spec: ExperimentFile, arms: Mapping[str, Any], checks: Checks, functions: Mapping[str, tuple[Code, str]]
 ) -> dict[str, Any]:
     return {
         "experiment": spec.experiment,
@@ -133,8 +134,8 @@ def _decides(
         "rotate": spec.rotate.model_dump() if spec.rotate is not None else None,
         "measure": spec.measure,
         "functions": {
-            name: {"function": text, "file": hashlib.sha256(functions[name][0].read_bytes()).hexdigest()}
-            for name, text in spec.functions.items()
+            name: {"function": text, "file": functions[name][0].digest} for name, text in spec.functions.items()
         },
+        **({"judge": spec.judge.model_dump()} if spec.judge is not None else {}),
         "models": {name: dict(model.description) for name, model in sorted(checks.models.items())},
     }

@@ -14,6 +14,8 @@ from typing import IO, Any
 from sim.errors import DefinitionError, RunLogError
 from sim.models.prices import EXACT
 from sim.record.lock import lock
+from sim.sweep.calls import Ledger
+from sim.sweep.cells import count
 from sim.sweep.plan import Plan
 from sim.sweep.rows import Done
 from sim.sweep.worker import PARTS
@@ -26,7 +28,10 @@ AHEAD = 2_000
 
 
 class Totals:
-    """The sums of an experiment: what its rows say, and what was paid for, without answers from a cache."""
+    """The sums of an experiment: what its rows say, and what was paid for, without answers from a cache.
+
+    ``unmarked`` are the episodes to which the judge gave no mark.
+    """
 
     def __init__(self) -> None:
         self.by_status: Counter[str] = Counter()
@@ -34,12 +39,14 @@ class Totals:
         self.cost: dict[str, Decimal] = {}
         self.paid_tokens = 0
         self.paid: dict[str, Decimal] = {}
+        self.unmarked = 0
 
     def add(self, done: Done) -> None:
         """Count a cell."""
         self.by_status[done.status] += 1
         self.tokens += done.tokens
         self.paid_tokens += done.paid_tokens
+        self.unmarked += done.unmarked
         for sums, costs in ((self.cost, done.cost), (self.paid, done.paid_cost)):
             for currency, amount in costs:
                 sums[currency] = EXACT.add(sums.get(currency, Decimal(0)), amount)
@@ -51,18 +58,29 @@ class Results:
     Life: :meth:`open` reads what is there, :meth:`put` takes the rows in any order, :meth:`close` ends it.
     """
 
-    def __init__(self, folder: Path, file: IO[bytes], written: int, totals: Totals) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        file: IO[bytes],
+        written: int,
+        totals: Totals,
+        cells: int,
+        ledger: Ledger | None = None,
+    ) -> None:
         self.folder = folder
         self.written = written
         self.totals = totals
         self._file = file
+        self._cells = cells
+        self._ledger = ledger
         self._waiting: dict[int, Done] = {}
 
     @classmethod
     def open(cls, folder: Path, plan: Plan, *, resume: bool) -> Results:
         """Begin in an empty folder, or go on where the last whole row ends.
 
-        Rows that were over the budget are left out again, with all behind them: the budget may be another now.
+        Rows that were over the budget are left out again, with all behind them: the budget may be another now. What
+        the judge was asked for them is kept, and not asked again.
 
         Raises:
             DefinitionError: if the folder has results and ``resume`` is not set, or is of another experiment.
@@ -81,16 +99,19 @@ class Results:
             (folder / PARTS).mkdir(parents=True, exist_ok=True)
             file = (folder / ROWS).open("a+b", buffering=0)
             lock(file, folder / ROWS)
-            shutil.rmtree(folder / PARTS)  # what a stop has left
-            (folder / PARTS).mkdir()
             if known is None:
                 _write_whole(folder / EXPERIMENT, plan.described())
         except OSError as error:
             raise RunLogError(f"cannot write {folder}: {error.strerror}") from None
         totals = Totals()
         written, size = _kept(file, totals)
+        try:
+            # First: while the rows behind the last that stays are there, so are all of their calls.
+            ledger = Ledger(folder, written) if plan.spec.judge is not None else None
+        except OSError as error:
+            raise RunLogError(f"cannot write {folder}: {error.strerror}") from None
         file.truncate(size)
-        return cls(folder, file, written, totals)
+        return cls(folder, file, written, totals, count(plan), ledger)
 
     def put(self, done: Done) -> None:
         """Take the row of a cell, and write all whose turn has come.
@@ -100,20 +121,27 @@ class Results:
         """
         self.totals.add(done)
         self._waiting[done.cell] = done
-        lines = []
+        ready = []
         while self.written in self._waiting:
-            lines.append(self._waiting.pop(self.written).line)
+            ready.append(self._waiting.pop(self.written))
             self.written += 1
         try:
-            data = memoryview(b"".join(lines))
+            if self._ledger is not None:
+                self._ledger.put(b"".join(each.calls for each in ready))
+            data = memoryview(b"".join(each.line for each in ready))
             while data:
                 data = data[self._file.write(data) :]
+            if self._ledger is not None:
+                self._ledger.forget(each.cell for each in ready if each.calls)
         except OSError as error:
             raise RunLogError(f"cannot write {self.folder / ROWS}: {error.strerror}") from None
 
     def close(self) -> None:
-        """Close the file, and take away what is left of runs that were not ended."""
-        shutil.rmtree(self.folder / PARTS, ignore_errors=True)
+        """Close the files; logs of runs that were not ended stay until all cells are done."""
+        if self.written == self._cells:
+            shutil.rmtree(self.folder / PARTS, ignore_errors=True)
+        if self._ledger is not None:
+            self._ledger.close()
         self._file.close()
 
 
@@ -125,15 +153,22 @@ def _kept(file: IO[bytes], totals: Totals) -> tuple[int, int]:
         for line in reading:
             try:
                 row = json.loads(line)
-                if not line.endswith(b"\n") or row["cell"] != written or row["status"] == "over_budget":
+                judged = row["judged"] or {}
+                is_over = "over_budget" in {row["status"], judged.get("status")}
+                if not line.endswith(b"\n") or row["cell"] != written or is_over:
                     break
-                costs = ((row["currency"] or "USD", Decimal(str(row["cost"] or 0))),)
-                tokens = row["tokens"]["total"] if row["tokens"] else 0
+                costs = tuple(_cost(part) for part in (row, judged) if part.get("cost"))
+                tokens = (row["tokens"]["total"] if row["tokens"] else 0) + judged.get("tokens", 0)
             except (ValueError, LookupError, TypeError, ArithmeticError):
                 break
-            totals.add(Done(written, b"", row["status"], tokens, costs, *_paid(row)))
+            unmarked = judged.get("unmarked", 0)
+            totals.add(Done(written, b"", row["status"], tokens, costs, *_paid(row), unmarked=unmarked))
             written, size = written + 1, size + len(line)
     return written, size
+
+
+def _cost(part: Mapping[str, Any]) -> tuple[str, Decimal]:
+    return part["currency"] or "USD", Decimal(str(part["cost"]))
 
 
 def _paid(row: Mapping[str, Any]) -> tuple[int, tuple[tuple[str, Decimal], ...]]:

@@ -22,7 +22,9 @@ _OTHERS = ("personas", "set", "context", "order", "episodes")
 class Done:
     """A cell that is done: its line of the results, and what the sums need of it.
 
-    ``tokens`` and ``cost`` are what was recorded, ``paid_tokens`` and ``paid_cost`` what was paid for now.
+    ``tokens`` and ``cost`` are what was recorded, ``paid_tokens`` and ``paid_cost`` what was paid for now, those of
+    the judge with them. ``calls`` are the lines of the judge's ledger, ``unmarked`` the episodes that it did not
+    mark.
     """
 
     cell: int
@@ -32,6 +34,8 @@ class Done:
     cost: tuple[tuple[str, Decimal], ...] = ()
     paid_tokens: int = 0
     paid_cost: tuple[tuple[str, Decimal], ...] = ()
+    calls: bytes = b""
+    unmarked: int = 0
 
 
 def log_name(cell: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,38 +14,63 @@ from sim.sweep.format import Setting
 from sim.world.folders import find_world
 from sim.world.library import build, load
 from sim.world.recast import find_sheets, recast
-from sim.world.rules import digest_of, load_rules
+from sim.world.rules import Functions, load_rules
 from sim.world.source import Source
 from sim.world.world import World
 
 
 @dataclass(frozen=True)
+class Code:
+    """A file of functions with the text that it had when it was read; a worker needs no file."""
+
+    path: Path
+    text: bytes
+
+    @classmethod
+    def read(cls, path: Path) -> Code:
+        """The code of a file; raises ``DefinitionError`` if it cannot be read."""
+        try:
+            return cls(path.resolve(), path.read_bytes())
+        except OSError as error:
+            raise DefinitionError(f"cannot read {path}: {error.strerror}") from None
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the text."""
+        return hashlib.sha256(self.text).hexdigest()
+
+    def load(self) -> Functions:
+        """The functions; raises ``DefinitionError`` if they cannot be loaded."""
+        return load_rules(self.path, self.text)
+
+
+@dataclass(frozen=True)
 class Stage:
-    """A world as it is sent to a worker: its resolved values, and the file of its functions, if it has one."""
+    """A world as it is sent to a worker: its resolved values, and the code of its functions, if it has any."""
 
     resolved: Mapping[str, Any]
     variant: str | None
     digest: str
-    rules: Path | None
+    rules: Code | None
 
     @classmethod
     def of(cls, world: World, path: Path) -> Stage:
-        """The stage of a world that was read from a file."""
-        rules = path.parent / "rules.py"
-        return cls(world.resolved, world.variant, world.digest, rules.resolve() if world.rules else None)
-
-    def world(self) -> World:
-        """The world, compiled.
+        """The stage of a world that was read from a file.
 
         Raises:
             DefinitionError: if its functions were changed since it was read.
         """
+        rules = Code.read(path.parent / "rules.py") if world.rules else None
+        if rules is not None and rules.digest != world.resolved.get("rules"):
+            raise DefinitionError(f"{rules.path} was changed while the experiment was read; try again")
+        return cls(world.resolved, world.variant, world.digest, rules)
+
+    def world(self) -> World:
+        """The world, compiled."""
         source = Source(json.loads(json.dumps(self.resolved["world"])), name="world.yaml")
         personas = {n: Source(json.loads(json.dumps(p)), name=n) for n, p in self.resolved["personas"].items()}
         given = self.resolved.get("rules")
-        if self.rules is not None and digest_of(self.rules) != given:
-            raise DefinitionError(f"{self.rules} was changed while the experiment runs")
-        return build(source, personas, self.variant, load_rules(self.rules) if self.rules else None, given)
+        return build(source, personas, self.variant, self.rules.load() if self.rules else None, given)
 
 
 def path_of(world: str, folder: Path) -> Path:

@@ -20,8 +20,8 @@ def digest_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def load_rules(path: Path) -> Functions:
-    """The public functions of a file of rules.
+def load_rules(path: Path, text: bytes | None = None) -> Functions:
+    """The public functions of a file of rules, or of the ``text`` that it had, if that is given.
 
     Raises:
         DefinitionError: if it cannot be loaded.
@@ -29,7 +29,8 @@ def load_rules(path: Path) -> Functions:
     module = types.ModuleType(f"sim_rules_{path.parent.name}")
     module.__file__ = str(path)
     try:
-        code = compile(path.read_text(encoding="utf-8"), str(path), "exec", dont_inherit=True)
+        given = path.read_bytes() if text is None else text
+        code = compile(given.decode("utf-8"), str(path), "exec", dont_inherit=True)
         sys.modules[module.__name__] = module  # dataclasses look their module up
         with contextlib.redirect_stdout(sys.stderr):
             exec(code, module.__dict__)  # noqa: S102 - the world's own code, which its user asked to run

@@ -183,7 +183,7 @@ def _wait_for(path: Path, lines: int) -> None:
 
 def test_a_log_that_is_being_written_is_not_resumed(sim: Sim, folder: Path, serve: Serve) -> None:
     """Neither by a first nor by a second `sim resume`; once its writer was killed, it is."""
-    provider = serve(delay_s=0.2)
+    provider = serve(delay_s=0.1)
     path = folder / "run.jsonl"
     run = ("run", "hospital_visit", "--model", "m", "--base-url", provider.url, "--out", "run.jsonl")
     with _start(folder, *run) as writer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import Sim, assert_refused, process
+from tests.cli.running import Sim, assert_refused, is_alive, process
 from tests.sweep.building import columns, rows, swept, write
 
 SALE = "experiment: sale\nworld: shop\nseeds: 5\narms: {plain: {}, dear: {variant: dear}}\n"
@@ -32,8 +31,8 @@ def test_the_document_of_a_sweep_has_its_sums(sim: Sim, folder: Path) -> None:
     write(folder, SALE)
     first = sim("sweep", "sale.yaml", "-j", 0, "--out", "there", "--json").json
     assert list(first) == [
-        "experiment", "results", "cells", "done", "failed", "over_budget", "seconds", "runs_per_second", "tokens",
-        "cost",
+        "experiment", "results", "cells", "done", "failed", "over_budget", "unmarked", "seconds",
+        "runs_per_second", "tokens", "cost",
     ]  # fmt: skip
     assert (first["experiment"], first["results"], first["cells"], first["done"]) == ("sale", "there", 10, 10)
     assert first["tokens"] == sum(row["tokens"]["total"] for row in rows(folder / "there"))
@@ -56,6 +55,21 @@ def test_a_dry_sweep_shows_the_arms_and_runs_nothing(sim: Sim, folder: Path) -> 
     assert not (folder / "results").exists()
 
 
+def test_a_dry_sweep_counts_the_marks_of_a_judge(sim: Sim, folder: Path) -> None:
+    """With what they would cost; nobody is asked, for nothing listens there."""
+    (folder / "models.yaml").write_text(
+        "models: {small: {url: 'http://127.0.0.1:9/v1', price: {input: 1000, output: 1000}}}\n", encoding="utf-8"
+    )
+    write(folder, SALE + "judge: {model: small, rubric: Polite?, times: 3}\n")
+    told = sim("sweep", "sale.yaml", "--dry", "--json").json
+    assert [arm["marks"] for arm in told["arms"]] == [15, 15]
+    assert all(arm["cost"] == pytest.approx(arm["paid_tokens"] / 1000) for arm in told["arms"])
+    assert all(arm["paid_tokens"] > 15 * 300 for arm in told["arms"])
+    done = sim("sweep", "sale.yaml", "--dry")
+    assert done.out.splitlines()[0].split()[-4:] == ["marks", "paid", "for", "cost"]
+    assert done.out.splitlines()[-1].endswith("; marks are calls of the judge, and are in what is paid for")
+
+
 def test_mistakes_are_told_in_a_line_and_end_with_two(sim: Sim, folder: Path) -> None:
     """A file that is not there, one of something else, results that are there already."""
     assert_refused(sim("sweep", "nothing.yaml"), "nothing.yaml:1:1: cannot read the file")
@@ -64,6 +78,24 @@ def test_mistakes_are_told_in_a_line_and_end_with_two(sim: Sim, folder: Path) ->
     write(folder, SALE)
     sim("sweep", "sale.yaml", "-j", 0)
     assert_refused(sim("sweep", "sale.yaml", "-j", 0), "results/sale has results already; --resume goes on")
+
+
+def test_an_engine_takes_only_what_is_its_own(sim: Sim, folder: Path) -> None:
+    """The address of a cluster is not for processes of this machine, and no cluster plays in this process."""
+    write(folder, SALE)
+    local = sim("sweep", "sale.yaml", "--address", "auto")
+    assert_refused(local, "--address is that of a Ray cluster, and goes with --engine ray")
+    assert_refused(sim("sweep", "sale.yaml", "--engine", "ray", "-j", 0), "-j 0 plays in this process")
+    assert not (folder / "results").exists()
+
+
+def test_without_ray_it_is_told_what_to_install(sim: Sim, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is an extra; nothing is begun."""
+    write(folder, SALE)
+    monkeypatch.setitem(sys.modules, "ray", None)
+    done = sim("sweep", "sale.yaml", "--engine", "ray")
+    assert_refused(done, "--engine ray needs the extra 'ray': pip install 'roleplay-sim[ray]'")
+    assert not (folder / "results").exists()
 
 
 def _begun(folder: Path) -> subprocess.Popen[bytes]:
@@ -93,14 +125,14 @@ def test_a_sweep_that_is_killed_goes_on_to_the_same_results(times: int, folder: 
     out = folder / "results" / "sale"
     for _ in range(times):
         begun = _begun(folder)
-        workers = [int(path.name) for path in (out / "runs" / ".part").glob("*")]
+        workers = [int(path.name.partition(".")[2]) for path in (out / "runs" / ".part").glob("*")]
         begun.kill()
         begun.communicate()
         assert begun.returncode == -signal.SIGKILL
         ends = time.monotonic() + 30
-        while any(_is_alive(worker) for worker in workers) and time.monotonic() < ends:
+        while any(is_alive(worker) for worker in workers) and time.monotonic() < ends:
             time.sleep(0.02)
-        assert [worker for worker in workers if _is_alive(worker)] == []
+        assert [worker for worker in workers if is_alive(worker)] == []
     kept = len(list((out / "runs").glob("*.zst")))
     assert 0 < kept < 120
     before = {path.name: path.stat().st_mtime_ns for path in (out / "runs").glob("*.zst")}
@@ -120,13 +152,4 @@ def test_an_interrupted_sweep_ends_with_130_and_says_how_it_goes_on(folder: Path
     _, err = begun.communicate(timeout=60)
     assert begun.returncode == 130
     assert err.decode().splitlines() == ["stopped; 'sim sweep sale.yaml --resume' goes on with results/sale"]
-    assert not (folder / "results" / "sale" / "runs" / ".part").exists()
     assert 0 < len(rows(folder / "results" / "sale")) < 1000
-
-
-def _is_alive(process_id: int) -> bool:
-    try:
-        os.kill(process_id, 0)
-    except ProcessLookupError:
-        return False
-    return "zombie" not in Path(f"/proc/{process_id}/status").read_text(encoding="utf-8").split("\n")[2]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import ROOT, Done, process
+from tests.cli.running import ROOT, Done, Sim
 
 RULES = """
 def cheapest(told, department):
@@ -17,6 +17,7 @@ def cheapest(told, department):
 def doctor(told):
     return {"say": "Rest, and drink water."}
 """
+
 
 READS = [
     ["replay"],
@@ -36,7 +37,7 @@ READS = [
 """Commands that read a log; diff says that one is shorter."""
 
 
-def lost(folder: Path, *, has_code: bool) -> Path:
+def lost(sim: Sim, folder: Path, *, has_code: bool) -> None:
     """A folder with a run of a world of the user's own, whole and cut; the world and its personas are gone."""
     world = folder / "worlds" / "clinic"
     shutil.copytree(ROOT / "worlds" / "hospital_visit", world)
@@ -46,42 +47,41 @@ def lost(folder: Path, *, has_code: bool) -> Path:
         (world / "rules.py").write_text(RULES, encoding="utf-8")
         text = text.replace("doctor: zhao_liu\n", "doctor: {persona: zhao_liu, kind: rule, function: doctor}\n", 1)
     (world / "world.yaml").write_text(text, encoding="utf-8")
-    done = process("run", "clinic", "--seed", 3, "--out", "runs/whole.jsonl", cwd=folder)
+    done = sim("run", "clinic", "--seed", 3, "--out", "runs/whole.jsonl")
     assert done.code == 0, done.err
     lines = (folder / "runs" / "whole.jsonl").read_bytes().splitlines(keepends=True)
     (folder / "runs" / "cut.jsonl").write_bytes(b"".join(lines[:14]))
     shutil.move(folder / "worlds", folder / "gone")
     shutil.rmtree(folder / "personas")
-    return folder
 
 
 @pytest.mark.parametrize(
     "has_code", [pytest.param(False, marks=pytest.mark.campaign, id="plain"), pytest.param(True, id="with code")]
 )
-def test_reading_a_log_needs_no_world(tmp_path: Path, has_code: bool) -> None:
-    """Each command, in a process of its own: nor is the code needed, whose results are in the log."""
-    folder = lost(tmp_path, has_code=has_code)
+def test_reading_a_log_needs_no_world(sim: Sim, folder: Path, has_code: bool) -> None:
+    """Each command; nor is the code needed, whose results are in the log."""
+    lost(sim, folder, has_code=has_code)
     shutil.rmtree(folder / "gone")
     for words in READS:
         run = [] if words[0] in {"diff", "runs"} else ["whole"]
-        done = process(words[0], *run, *words[1:], cwd=folder)
+        done = sim(words[0], *run, *words[1:])
         wanted = 1 if words[0] == "diff" else 0
         assert (words, wanted, "") == (words, done.code, done.err)
         assert "Traceback" not in done.out
     assert (folder / "page.html").is_file()
 
 
-def test_a_run_goes_on_without_its_world(tmp_path: Path) -> None:
+def test_a_run_goes_on_without_its_world(sim: Sim, folder: Path) -> None:
     """What comes is what would have come."""
-    folder = lost(tmp_path, has_code=False)
+    lost(sim, folder, has_code=False)
     shutil.rmtree(folder / "gone")
-    done = process("resume", "cut", cwd=folder)
+    done = sim("resume", "cut")
     assert (done.code, done.err) == (0, "")
-    assert trace(folder, "cut") == trace(folder, "whole")
+    assert trace(sim, "cut") == trace(sim, "whole")
 
 
-def trace(folder: Path, run: str) -> str:
-    done = process("verify", run, "--json", cwd=folder)
+def trace(sim: Sim, run: str) -> str:
+    done = sim("verify", run, "--json")
     assert done.json["ok"]
     return str(done.json["trace"])
 
@@ -92,24 +92,24 @@ def refused(done: Done) -> str:
     return line
 
 
-def test_a_run_whose_world_has_code_needs_it_to_go_on(tmp_path: Path) -> None:
+def test_a_run_whose_world_has_code_needs_it_to_go_on(sim: Sim, folder: Path) -> None:
     """It says so in a line; the code may be elsewhere, and must be the one whose hash is in the log."""
-    folder = lost(tmp_path, has_code=True)
+    lost(sim, folder, has_code=True)
     before = (folder / "runs" / "cut.jsonl").read_bytes()
-    assert refused(process("resume", "cut", cwd=folder)) == (
+    assert refused(sim("resume", "cut")) == (
         "sim: no world 'clinic' is found, and cut cannot go on without the functions of its rules.py, of which the "
         "log has the hash alone: put it back into worlds/, or give its folder with --world"
     )
     shutil.copytree(ROOT / "personas", folder / "gone" / "clinic" / "personas")
     rules = folder / "gone" / "clinic" / "rules.py"
     rules.write_text(RULES.replace("water", "tea"), encoding="utf-8")
-    line = refused(process("resume", "cut", "--world", "gone/clinic", cwd=folder))
+    line = refused(sim("resume", "cut", "--world", "gone/clinic"))
     assert line.startswith("sim: gone/clinic/rules.py was changed since: its hash is not the one in the log;")
     rules.unlink()
-    line = refused(process("resume", "cut", "--world", "gone/clinic", cwd=folder))
+    line = refused(sim("resume", "cut", "--world", "gone/clinic"))
     assert line == "sim: gone/clinic/rules.py is missing: cut needs its functions to go on"
     assert (folder / "runs" / "cut.jsonl").read_bytes() == before
     rules.write_text(RULES, encoding="utf-8")
-    done = process("resume", "cut", "--world", "gone/clinic", cwd=folder)
+    done = sim("resume", "cut", "--world", "gone/clinic")
     assert (done.code, done.err) == (0, "")
-    assert trace(folder, "cut") == trace(folder, "whole")
+    assert trace(sim, "cut") == trace(sim, "whole")

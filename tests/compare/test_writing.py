@@ -27,7 +27,8 @@ def test_every_number_of_a_comparison_is_in_its_json(tmp_path: Path) -> None:
     made = compared(tmp_path / "r", measures=["outcome:won", "turns"])
     found = json.loads(json.dumps(as_json(made, Words("en")), allow_nan=False))
     assert found["arms"][0] == {
-        "arm": "plain", "runs": 60, "failed": 0, "broken": 0, "over_budget": 0, "error": None, "done": 60
+        "arm": "plain", "runs": 60, "failed": 0, "broken": 0, "over_budget": 0, "unmarked": 0, "error": None,
+        "done": 60,
     }  # fmt: skip
     assert (found["against"], found["comparisons"], found["correction"]) == ("plain", 4, "holm")
     [value] = [v for v in found["values"] if (v["measure"], v["arm"]) == ("outcome:won", "better")]
@@ -48,6 +49,47 @@ def test_a_csv_has_a_row_for_each_number(tmp_path: Path) -> None:
         ("value", "outcome:won"), ("value", "turns"), ("median", "turns"),
         ("difference", "outcome:won"), ("difference", "turns"),
     ]  # fmt: skip
+
+
+def marked(folder: Path) -> Comparison:
+    """Two arms of which one is marked higher, by two judges who do not always agree."""
+    rows = []
+    for cell in range(24):
+        arm, first = ("rude", 2) if cell % 2 else ("kind", 4)
+        second = first + (cell % 3 == 0)
+        judged = {"score": (first + second) / 2, "unmarked": 0, "criteria": {"tone": first, "sense": second},
+                  "judges": {"gpt": first, "qwen": second}}  # fmt: skip
+        rows.append(planted.row(cell, arm, cell // 2 + 1, judged=judged))
+    rows[1]["judged"] = {"score": None, "unmarked": 1, "criteria": {"tone": None, "sense": None}, "judges": None}
+    return compared(folder, rows, measures=["judged"])
+
+
+def test_marks_are_compared_by_ranks_with_their_criteria_and_how_far_judges_agree(tmp_path: Path) -> None:
+    """A run without a mark is said; all say that marks are no truth."""
+    made = marked(tmp_path / "r")
+    assert made.measures == ("judged", "judged:tone", "judged:sense")
+    assert {(d.measure, d.arm, d.found.test) for d in made.differences} == {
+        (measure, "rude", "wilcoxon") for measure in made.measures
+    }
+    found = as_json(made, Words("en"))
+    [agreement] = found["agreement"]
+    assert (agreement["first"], agreement["second"], agreement["n"]) == ("gpt", "qwen", 23)
+    assert agreement["difference"] == pytest.approx(-8 / 23)
+    assert [arm["unmarked"] for arm in found["arms"]] == [0, 1]
+    assert found["notes"][1] == (
+        "episodes of rude without a mark of the judge: 1; the rows say why, and if it is because of the arm, the "
+        "marks that are left flatter it"
+    )
+    [table] = [t for t in tables(made, Words("zh")) if t.title == "评分者之间的一致性"]
+    assert table.rows[0][:2] == ("gpt · qwen", "23")
+    assert table.rows[0][2] == f"{agreement['kappa']:.2f}"
+    assert [r["against"] for r in csv.DictReader(to_csv(made).splitlines()) if r["section"] == "agreement"] == [
+        "qwen"
+    ]
+    assert "mark of the judge, tone" in to_markdown(made, Words("en"))
+    used = list(methods(made, "en"))
+    assert any(line.startswith("A mark is what a model says by a rubric, and no truth") for line in used)
+    assert any(line.startswith("Agreement of two judges over runs: Cohen's kappa") for line in used)
 
 
 def test_games_have_their_rows_and_tables(tmp_path: Path) -> None:

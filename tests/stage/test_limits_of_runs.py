@@ -48,14 +48,15 @@ def visits(world: World, count: int, model: Endpoint, folder: Path) -> list[RunL
         return list(pool.map(visit, range(count)))
 
 
-def test_fifty_parallel_visits_under_a_limit_provoke_no_429(world: World, serve: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [14, pytest.param(50, marks=pytest.mark.campaign)])
+def test_parallel_visits_under_a_limit_provoke_no_429(count: int, world: World, serve: Any, tmp_path: Path) -> None:
     """10,000 tokens a minute, counted by the provider over every 60 seconds; all visits end."""
     timer = SimulatedTimer()
     provider = serve(limit=(10_000, 1_000_000), clock=timer.now)
     limiter = Limiter(tmp_path / "limits.sqlite", "m", tokens=10_000, timer=timer)
-    logs = visits(world, 50, endpoint(provider, timer, limiter), tmp_path)
+    logs = visits(world, count, endpoint(provider, timer, limiter), tmp_path)
     assert provider.refused == []
-    assert [e.outcome for log in logs for e in of(log, EpisodeEnded)] == ["discharged"] * 50
+    assert [e.outcome for log in logs for e in of(log, EpisodeEnded)] == ["discharged"] * count
     total = sum(prompt + completion for prompt, completion in provider.billed)
     assert ledger(logs).total.total == total
     assert timer.now() - 1_000 >= (total - 10_000) / 10_000 * 60

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from sim.errors import DefinitionError
 from sim.record.log import RunLog
 from sim.sweep.engines import InProcess, Pool
 from sim.sweep.plan import read_plan
@@ -82,7 +81,7 @@ class Killer:
     def _run(self) -> None:
         while len(self.ended) < self._times and not self._is_over.is_set():
             for path in self._parts.glob("*/*.jsonl"):
-                name = path.parent.name
+                name = path.parent.name.partition(".")[2].partition("-")[0]
                 if name not in self.ended and len(self.ended) < self._times:
                     self.ended.add(name)
                     os.kill(int(name), signal.SIGKILL)
@@ -135,13 +134,16 @@ def test_worlds_are_sent_to_workers_and_not_read_again(tmp_path: Path) -> None:
     assert len(columns(tmp_path / "out")) == 36
 
 
-def test_rules_that_change_while_a_sweep_runs_stop_it(tmp_path: Path) -> None:
-    """They are code, and are loaded by each worker; the message comes from there."""
-    file = write(tmp_path, SALE)
-    rules = tmp_path / "shop" / "rules.py"
+def test_code_is_sent_to_workers_with_its_text(tmp_path: Path) -> None:
+    """Rules and functions that measure are what they were when the experiment was read."""
+    file = write(tmp_path, SALE + "functions: {end: ends.py:end}\n")
+    rules, ends = tmp_path / "shop" / "rules.py", tmp_path / "ends.py"
     rules.write_text("def nothing(told):\n    return 1\n", encoding="utf-8")
+    ends.write_text("def end(log):\n    return log.header.seed\n", encoding="utf-8")
     plan = read_plan(file)
-    rules.write_text("def nothing(told):\n    return 2\n", encoding="utf-8")
-    with pytest.raises(DefinitionError) as caught:
-        sweep(plan, tmp_path / "out", Pool(1))
-    assert str(caught.value) == f"{rules} was changed while the experiment runs"
+    rules.unlink()
+    ends.write_text("def end(log):\n    return None\n", encoding="utf-8")
+    sweep(plan, tmp_path / "out", Pool(1))
+    found = rows(tmp_path / "out")
+    assert [row["measures"] for row in found] == [{"end": row["seed"]} for row in found]
+    assert {row["status"] for row in found if row["arm"] == "plain"} == {"done"}

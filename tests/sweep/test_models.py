@@ -15,13 +15,18 @@ from typing import Any
 
 import platformdirs
 import pytest
+from backports import zstd
 
 from sim.errors import DefinitionError
 from sim.models.catalog import APP
+from sim.record.lock import lock
+from sim.record.log import RunLog
+from sim.record.records import Call
 from sim.sweep.engines import InProcess, Pool
 from sim.sweep.estimating import estimates
 from sim.sweep.plan import read_plan
 from tests import role_play
+from tests.cases.shop import SHOP
 from tests.faults import Fault
 from tests.provider import KEY, Provider
 from tests.sweep.building import columns, rows, swept, write
@@ -74,6 +79,63 @@ def test_a_model_is_asked_and_what_it_took_is_in_the_rows(
     assert sum(row["measured"]["paid"]["tokens"] for row in found) == billed
     for path in folder.rglob("*"):
         assert not path.is_file() or KEY.encode() not in path.read_bytes()
+
+
+def broken_off(out: Path, cell: int, keep: int) -> Path:
+    """Make of some results those of a sweep that ended while a cell was under way, with so many of its records."""
+    packed = out / "runs" / f"{cell:06}.jsonl.zst"
+    lines = zstd.decompress(packed.read_bytes()).splitlines(keepends=True)
+    part = out / "runs" / ".part" / f"{cell:06}.999" / f"{cell:06}.jsonl"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"".join(lines[:keep]) + lines[keep][:20])
+    packed.unlink()
+    kept = (out / "results.jsonl").read_bytes().splitlines(keepends=True)[:cell]
+    (out / "results.jsonl").write_bytes(b"".join(kept))
+    return part
+
+
+def test_a_run_that_was_broken_off_goes_on_and_pays_for_nothing_twice(folder: Path, serve: Serve) -> None:
+    """The rows and the log are those of a sweep that was not stopped."""
+    server = serve()
+    models(folder, server)
+    world = SHOP.replace("  asked:", "  price: {money: CNY, known_to: nobody}\n  asked:")
+    text = HEAD + "seeds: 2\nmodel: {seller: small}\nset: {price: 2.50}\n"
+    file, out = write(folder, text, world=world), folder / "out"
+    swept(file, out)
+    whole, log, asked = columns(out), RunLog.open(out / "runs" / "000001.jsonl.zst"), len(server.billed)
+    calls = [n for n, record in enumerate(log.records) if isinstance(record, Call) and record.model == "small"]
+    broken_off(out, 1, calls[0] + 1)
+    swept(file, out, resume=True)
+    assert columns(out) == whole
+    assert len(server.billed) - asked == len(calls) - 1 > 0
+    assert RunLog.open(out / "runs" / "000001.jsonl.zst").trace == log.trace
+    assert rows(out)[1]["measured"]["paid"]["tokens"] == rows(out)[1]["tokens"]["total"] - sum(
+        record.usage.prompt + record.usage.completion
+        for record in log.records.of(Call)
+        if record.model == "scripted"
+    )
+    assert not (out / "runs" / ".part").exists()
+
+
+@pytest.mark.parametrize("why", ["written", "other"])
+def test_a_log_that_cannot_be_gone_on_with_is_played_anew(why: str, folder: Path, serve: Serve) -> None:
+    """One that another process still writes, whose run then leaves nothing behind, or that of another run."""
+    server = serve()
+    models(folder, server)
+    file, out = write(folder, HEAD + "seeds: 2\nmodel: {seller: small}\n"), folder / "out"
+    swept(file, out)
+    whole, each = columns(out), len(server.billed) // 2
+    part = broken_off(out, 1, 6)
+    if why == "other":
+        part.write_bytes(zstd.decompress((out / "runs" / "000000.jsonl.zst").read_bytes()).rpartition(b"{")[0])
+    with part.open("r+b") as file_of_another:
+        if why == "written":
+            lock(file_of_another, part)
+        asked = len(server.billed)
+        swept(file, out, resume=True)
+    assert columns(out) == whole
+    assert len(server.billed) - asked == each
+    assert not part.exists()
 
 
 def test_a_model_that_fails_for_good_fails_its_runs_and_not_the_sweep(folder: Path, serve: Serve) -> None:

@@ -141,7 +141,7 @@ HEAD = "experiment: sale\nworld: shop\n"
         (
             HEAD + "budgte: {tokens: 3}\n",
             "3:1: budgte: unknown key 'budgte'; did you mean 'budget'? known: about, arms, axes, budget, "
-            "context, episodes, experiment, functions, lang, measure, model, order, …",
+            "context, episodes, experiment, functions, judge, lang, measure, model, …",
         ),
         (
             "- a\n",

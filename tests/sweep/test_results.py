@@ -66,8 +66,8 @@ def test_a_run_whose_log_is_not_whole_is_played_again(tmp_path: Path) -> None:
     logs[3].write_bytes(logs[3].read_bytes()[:200])
     logs[4].write_bytes(b"")
     logs[5].unlink()
-    (out / "runs" / ".part" / "1").mkdir(parents=True)
-    (out / "runs" / ".part" / "1" / "000006.jsonl").write_text("{", encoding="utf-8")
+    (out / "runs" / ".part" / "000005.1").mkdir(parents=True)
+    (out / "runs" / ".part" / "000005.1" / "000005.jsonl").write_text("{", encoding="utf-8")
     swept(file, out, resume=True)
     assert columns(out) == whole
     assert not (out / "runs" / ".part").exists()
@@ -160,6 +160,6 @@ def test_nothing_is_left_running_when_a_sweep_is_interrupted(tmp_path: Path) -> 
     with pytest.raises(KeyboardInterrupt):
         swept(file, out, Pool(2), watch=stop)
     assert threading.active_count() == before
-    assert not (out / "runs" / ".part").exists()
     swept(file, out, resume=True)
     assert [row["cell"] for row in rows(out)] == list(range(18))
+    assert not (out / "runs" / ".part").exists()
